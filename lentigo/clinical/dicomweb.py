@@ -81,6 +81,7 @@ class DicomWebServer:
         Args:
             since: the day, YYYYMMDD; "" for all.
         """
+        # DICOM's range without an end; a search without it lists all studies
         filters = {"StudyDate": f"{since}-"} if since else {}
         found = self.call(lambda: self.client.search_for_studies(search_filters=filters, get_remaining=True))
         uids = []
@@ -139,6 +140,7 @@ class DicomWebServer:
             try:
                 return ask()
             except requests.HTTPError as error:
+                # 0 stands for an answer that was broken off before its status
                 code = error.response.status_code if error.response is not None else 0
                 problem = f"answers {code}: {WORDS.get(code, 'see its log')}"
                 if code not in PASSING:
@@ -149,6 +151,7 @@ class DicomWebServer:
                 if "alert certificate required" in str(error):  # TLS 1.3 says so while the answer is read
                     raise HospitalError(f"{self.url}: {explain_tls(error)}") from error
                 problem = f"does not answer ({type(error).__name__}); expected a server that runs"
+            # requests and dicomweb-client raise these where an answer is no DICOM JSON
             except (ValueError, OSError) as error:
                 problem = f"answers what is no DICOMweb ({' '.join(str(error).split())[:100]})"
             if attempt < self.attempts:

@@ -30,6 +30,7 @@ def make_fhir_report(source: Source, findings: Findings, objects: tuple[Any, ...
     """
     from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 
+    # In whole seconds, as DICOM has them
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
     subject = describe_subject(source)
     common = {"status": STATUS, "subject": subject, "effectiveDateTime": now}
@@ -73,6 +74,7 @@ def describe_code(code: Code) -> dict[str, Any]:
 def describe_number(number: Number) -> dict[str, Any]:
     """A measured value as parts of an Observation."""
     code, _, meaning = number.unit
+    # Six digits, as in the structured report: both say the same number
     quantity = {"value": round(number.value, 6), "unit": meaning, "system": UCUM_SYSTEM, "code": code}
     return {"code": describe_code(number.name), "valueQuantity": quantity}
 
@@ -112,6 +114,7 @@ def describe_study(source: Source, objects: tuple[Any, ...]) -> dict[str, Any]:
     """The study with the source and what was made of it."""
     series = []
     for dataset in (source.dataset, *objects):
+        # The series of the image, and those of what was made of it
         entry = {
             "uid": str(dataset.SeriesInstanceUID),
             "modality": {

@@ -108,6 +108,7 @@ def list_findings(prediction: Prediction, measures: Measures | None) -> Findings
         numbers += list_measures(measures)
     remarks = [RESEARCH_ONLY]
     if prediction.reason:
+        # Why there is no decision stands before other warnings
         remarks.append(f"No decision: {prediction.reason}")
     remarks += prediction.warnings
     return Findings(tuple(numbers), tuple(evaluations), tuple(remarks), prediction.model)

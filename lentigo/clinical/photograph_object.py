@@ -12,6 +12,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from lentigo._version import __version__
@@ -42,6 +43,7 @@ EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 KEPT_SEGMENTS = frozenset({0xE0, 0xE2, 0xEE})  # JFIF, colour profile, Adobe's colours
 COMMENTS = frozenset({*range(0xE0, 0xF0), 0xFE})
 FULL_SAMPLING = 0x11
+JPEG_START = b"\xff\xd8"  # the marker with which every JPEG begins
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def make_photograph(
         raise UsageError(
             f"study UID {subject.study_uid[:64]!a} is none; expected digits and dots, as 2.25.17"
         )
+    # UIDs follow from the content: the same photograph becomes the same object each time
     digest = hashlib.sha256(content).hexdigest()
     chosen = KINDS[kind]
     meta = FileMetaDataset()
@@ -157,9 +160,6 @@ def describe_dermoscopy(dataset: Dataset) -> None:
 
 def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
     """Sets the pixels and how they are stored."""
-    from pydicom.encaps import encapsulate
-    from pydicom.uid import UID
-
     pixels = decode_image(content, name, None)
     dataset.Rows, dataset.Columns = pixels.shape[:2]
     dataset.SamplesPerPixel = 3
@@ -168,40 +168,63 @@ def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
     dataset.BitsStored = 8
     dataset.HighBit = 7
     dataset.PixelRepresentation = 0
-    profile = None
     if is_plain_jpeg(content):
-        sampling = read_sampling(content)
-        dataset.file_meta.TransferSyntaxUID = UID(JPEG_BASELINE)
-        dataset.PhotometricInterpretation = "YBR_FULL" if sampling == FULL_SAMPLING else "YBR_FULL_422"
-        encoded = strip_comments(content)
-        dataset.PixelData = encapsulate([encoded])
-        dataset["PixelData"].is_undefined_length = True
-        dataset.LossyImageCompression = "01"
-        dataset.LossyImageCompressionMethod = "ISO_10918_1"
-        dataset.LossyImageCompressionRatio = round(pixels.nbytes / len(encoded), 2)
-        with Image.open(io.BytesIO(content)) as image:
-            profile = image.info.get("icc_profile")
+        keep_jpeg(dataset, content, pixels)
     else:
-        dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
-        dataset.PhotometricInterpretation = "RGB"
-        dataset.LossyImageCompression = "01" if content[:2] == b"\xff\xd8" else "00"
-        if dataset.LossyImageCompression == "01":
-            dataset.LossyImageCompressionMethod = "ISO_10918_1"
-            dataset.LossyImageCompressionRatio = round(pixels.nbytes / len(content), 2)
-        stored = pixels.tobytes()
-        dataset.PixelData = stored + b"\0" * (len(stored) % 2)
+        store_decoded(dataset, content, pixels)
     dataset["PixelData"].VR = "OB"
+
+
+def keep_jpeg(dataset: Dataset, content: bytes, pixels: np.ndarray) -> None:
+    """Sets the pixels as the file has them, so that nothing is lost by another compression."""
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import UID
+
+    sampling = read_sampling(content)
+    dataset.file_meta.TransferSyntaxUID = UID(JPEG_BASELINE)
+    dataset.PhotometricInterpretation = "YBR_FULL" if sampling == FULL_SAMPLING else "YBR_FULL_422"
+    encoded = strip_comments(content)
+    dataset.PixelData = encapsulate([encoded])
+    dataset["PixelData"].is_undefined_length = True
+    describe_loss(dataset, pixels.nbytes / len(encoded))
+    with Image.open(io.BytesIO(content)) as image:
+        profile = image.info.get("icc_profile")
     if profile:
-        dataset.ICCProfile = profile + b"\0" * (len(profile) % 2)
+        dataset.ICCProfile = pad_even(profile)
+
+
+def store_decoded(dataset: Dataset, content: bytes, pixels: np.ndarray) -> None:
+    """Sets the pixels decoded, uint8 (height, width, 3); what a JPEG has lost before is said."""
+    from pydicom.uid import UID
+
+    dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
+    dataset.PhotometricInterpretation = "RGB"
+    dataset.LossyImageCompression = "00"
+    if content[:2] == JPEG_START:
+        describe_loss(dataset, pixels.nbytes / len(content))
+    dataset.PixelData = pad_even(pixels.tobytes())
+
+
+def describe_loss(dataset: Dataset, ratio: float) -> None:
+    """Says that the pixels were compressed by JPEG, and how many times smaller they became."""
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionMethod = "ISO_10918_1"
+    dataset.LossyImageCompressionRatio = round(ratio, 2)
+
+
+def pad_even(value: bytes) -> bytes:
+    """A value with a zero at its end where its length is odd: DICOM has even lengths alone."""
+    return value + b"\0" * (len(value) % 2)
 
 
 def is_plain_jpeg(content: bytes) -> bool:
     """Whether a file is a baseline JPEG of luminance and chrominance that is stored upright."""
-    if content[:2] != b"\xff\xd8" or keeps_coefficients(content):
+    if content[:2] != JPEG_START or keeps_coefficients(content):
         return False
     with Image.open(io.BytesIO(content)) as image:
         is_upright = image.getexif().get(0x0112, 1) == 1
         is_coloured = image.mode == "RGB" and image.info.get("adobe_transform", 1) == 1
+    # The marker of the frame: 0xC0 is baseline, the others are of extended and progressive JPEG
     frames = [marker for marker, _ in list_segments(content) if marker in (0xC0, 0xC1, 0xC2)]
     return is_upright and is_coloured and frames == [0xC0]
 
@@ -216,13 +239,14 @@ def read_sampling(content: bytes) -> int:
 
 def strip_comments(content: bytes) -> bytes:
     """A JPEG without comments and EXIF; colour profiles stay."""
-    kept = bytearray(b"\xff\xd8")
+    kept = bytearray(JPEG_START)
     place = 2
     while content[place] == 0xFF and content[place + 1] != 0xDA:
         marker = content[place + 1]
         if marker == 0xFF:  # fill
             place += 1
             continue
+        # The length counts its own two bytes, but not the marker's
         length = int.from_bytes(content[place + 2 : place + 4], "big") + 2
         if marker in KEPT_SEGMENTS or marker not in COMMENTS:
             kept += content[place : place + length]

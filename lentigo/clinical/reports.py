@@ -54,6 +54,7 @@ def make_reports(result: InferenceResult, predictor: Predictor, subject: Subject
     Raises:
         ImageError: where the source cannot be read again, or referred to.
     """
+    # Imported here: highdicom and fhir.resources take seconds, which nobody else should wait for
     from lentigo.clinical.fhir_report import make_fhir_report
     from lentigo.clinical.segmentation_object import make_segmentation
     from lentigo.clinical.structured_report import make_report
@@ -62,6 +63,7 @@ def make_reports(result: InferenceResult, predictor: Predictor, subject: Subject
     segmentation = None
     measures = None
     if result.mask is not None:
+        # In millimetres only where the file says how large a pixel is
         scale = find_file_spacing(result.image)
         lesion = segment_result(result, predictor.name, scale)
         measures = lesion.measures
@@ -70,6 +72,7 @@ def make_reports(result: InferenceResult, predictor: Predictor, subject: Subject
             segmentation = make_segmentation(source, mask, predictor.name)
     findings = list_findings(result.get_prediction(), measures)
     structured = make_report(source, findings, segmentation)
+    # Report and outline alike refer to the image, and FHIR to all of them
     objects = (structured,) if segmentation is None else (structured, segmentation)
     return Report(source, structured, segmentation, make_fhir_report(source, findings, objects))
 

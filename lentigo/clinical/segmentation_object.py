@@ -37,6 +37,7 @@ def make_segmentation(source: Source, mask: np.ndarray, model: str) -> Dataset:
     import highdicom
     from highdicom.seg import Segmentation
 
+    # highdicom takes images of a few classes alone; `name_class` puts the source's own back
     dataset = source.stand_in()
     frame = str(source.frame or 1)
     spacing = find_spacing(dataset)

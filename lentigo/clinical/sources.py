@@ -68,6 +68,7 @@ class Source:
         """
         for element in made.iterall():
             for item in element.value if element.VR == "SQ" else ():
+                # Also in what others refer to: only references to this very image are changed
                 if item.get("ReferencedSOPInstanceUID") == self.dataset.SOPInstanceUID:
                     item.ReferencedSOPClassUID = self.dataset.SOPClassUID
                     if self.frame is not None and element.keyword == "SourceImageSequence":
@@ -118,5 +119,6 @@ def complete_source(dataset: Dataset, name: str) -> None:
         setattr(dataset, keyword, uid)
     for keyword in COPIED:
         setattr(dataset, keyword, clean_value(dataset.get(keyword)))
+    # DICOM knows these; whatever else a source holds would make the report invalid
     if dataset.PatientSex not in ("", "M", "F", "O"):
         dataset.PatientSex = ""

@@ -34,6 +34,7 @@ def make_report(source: Source, findings: Findings, segmentation: Dataset | None
     import highdicom
     from highdicom.sr import Comprehensive3DSR, MeasurementReport, TextContentItem
 
+    # highdicom takes images of a few classes alone; `name_class` puts the source's own back
     dataset = source.stand_in()
     frame = str(source.frame or 1)
     group = make_group(source, findings, segmentation)
@@ -117,6 +118,7 @@ def make_group(
         ),
     )
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **common)
+    # highdicom names the segment twice, which the template does not allow
     drop_segment_numbers(group[0])
     return group
 
@@ -128,6 +130,7 @@ def describe_group(dataset: Dataset, source: Source, findings: Findings) -> dict
     from highdicom import sr
 
     tracked = "photograph" if findings.is_refused else "lesion"
+    # The same UID for it in every report on this frame
     described: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
             uid=derive_uid(tracked, dataset.SOPInstanceUID, str(source.frame or 1)), identifier=tracked

@@ -141,6 +141,7 @@ def work_through(
             continue
         present = {read_value(attributes, SOP_INSTANCE_UID) for attributes in listed}
         for instance in select_instances(listed, study, classes):
+            # All frames of an image come with one fetch, so an image is one unit of work
             open_names = []
             for name in instance.list_names():
                 # The UID of a report follows from image and model: where it is there, the image is done
@@ -194,7 +195,22 @@ def answer_instance(
 def store_reports(
     destination: Destination, predictor: Predictor, file: str, name: str, instance: Instance
 ) -> Stored:
-    """Answers one frame and stores its results: the report, which says that it is done, comes last."""
+    """Answers one frame and stores its results: the report, which says that it is done, comes last.
+
+    Args:
+        destination: Where results go.
+        predictor: A RUN with a classifier.
+        file: The frame to be read, such as `image.dcm#2`.
+        name: How the frame is called in results: the UID, with `#2` for a frame.
+        instance: The image that the frame is of.
+
+    Returns:
+        What was stored.
+
+    Raises:
+        HospitalError: Where the destination takes no results.
+        ImageError: Where the frame cannot be read.
+    """
     (result,) = predictor.infer([file])
     if isinstance(result, Problem):
         raise ImageError(result.error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -94,3 +95,12 @@ def hash_frame(digest: str, frame: int | None) -> str:
         64 hexadecimal digits; the file's own digest without a frame.
     """
     return digest if frame is None else hash_bytes(digest.encode(), str(frame).encode())
+
+
+def are_different(paths: Sequence[str | Path]) -> bool:
+    """Says whether files hold different contents; one file alone is not even read.
+
+    Args:
+        paths: The files; those that cannot be read count as one content.
+    """
+    return len(paths) > 1 and len(set(map(hash_readable, paths))) > 1

@@ -37,6 +37,7 @@ def load_tree(path: Path, options: TableOptions) -> Dataset:
     """
     table, problems = list_tree(path, partial(require_classes, options=options))
     meanings, policy = understand_words(table["label"].unique(), options)
+    # Before the labels take the place of the folders' names: a name may be a diagnosis
     table, _ = add_diagnoses(table)
     labels = table["label"].map(meanings)
     kept = labels.isin(CLASSES).to_numpy(dtype=bool)
@@ -77,6 +78,7 @@ def require_classes(path: Path, names: Iterable[str], options: TableOptions = Ta
         DataError: A name is not understood; with the name that was meant or what else to do.
     """
     names = list(names)
+    # Names are words in lower case, as files of any system may have them
     meanings, _ = understand_words([name.lower() for name in names], options)
     unknown = [name for name in names if meanings[name.lower()] is None]
     if not unknown:
@@ -87,6 +89,7 @@ def require_classes(path: Path, names: Iterable[str], options: TableOptions = Ta
         others = f" ({len(unknown)} of {len(names)} are: {', '.join(quoted)})"
     pairs = ",".join(f"{name}=benign" for name in quoted)
     cure = f"rename or remove it, say what it means (--map {pairs}), or write a manifest (image,label)"
+    # A typing error has the nearest cure
     similar = difflib.get_close_matches(unknown[0].lower(), CLASSES, n=1)
     if similar:
         cure = f"rename it to {similar[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from lentigo.datasets.tables.placeholders import blank_placeholders
 from lentigo.datasets.tables.words import shorten_word
 from lentigo.errors import DataError, UsageError
 from lentigo.images.addresses import hash_address, is_address
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, quote_first
 
 CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
 
@@ -71,6 +71,7 @@ class Dataset(Summarized):
         """The place in `DIAGNOSES` of each photograph's diagnosis, -1 where it is unknown or none of the
         seven; int (n,).
         """
+        # Whoever asks gets an array in any case: a loss masks what is -1
         if "diagnosis" not in self.table:
             return np.full(len(self), -1)
         places = {name: number for number, name in enumerate(DIAGNOSES)}
@@ -94,6 +95,7 @@ class Dataset(Summarized):
     def fingerprint(self) -> str:
         """A hash of contents and labels, whatever the order, names or place of the files."""
         rows = []
+        # Sorted below: the order of files is not part of the data
         for digest, label in zip(self.digests, self.table["label"], strict=True):
             rows.append(f"{digest} {label}".encode())
         return hash_bytes(*sorted(rows))
@@ -122,6 +124,7 @@ class Dataset(Summarized):
             rows = np.flatnonzero(rows)
         taken = replace(self, table=self.table.iloc[rows].reset_index(drop=True))
         if "digests" in vars(self):
+            # Hashes follow their rows: hashing is the slow part of opening a set
             vars(taken)["digests"] = [self.digests[row] for row in rows]
         return taken
 
@@ -159,23 +162,15 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
         DataError: A split is unknown, or nothing is left.
     """
     if not len(table):
-        first = ""
-        if problems:
-            first = f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}"
         raise DataError(
-            f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}{first}"
+            f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}"
+            f"{quote_first(problems)}"
         )
+    # Before anything else is looked at: an unknown split is an error of the whole table
     table = table.assign(split=read_splits(path, table))
     table, _ = add_diagnoses(tidy_cells(rename_subjects(table)))
-    present = []
-    missing = []
-    for image in table["image"]:
-        size = measure_file(image)
-        present.append(bool(size))
-        if size is None:
-            missing.append(Problem(image, "no such file"))
-        elif not size:
-            missing.append(Problem(image, "the file is empty; copy it again from its source"))
+    present, missing = look_for_files(table["image"])
+    # One wrong folder makes all names wrong: that is one error, not a thousand problems
     if not any(present):
         raise DataError(
             f"{path}: none of its {len(present)} photographs is there; expected files such as "
@@ -190,6 +185,7 @@ def read_splits(path: Path, table: pd.DataFrame) -> pd.Series:
     if "split" not in table:
         return pd.Series(None, index=table.index, dtype=object)
     words = blank_placeholders(table["split"])
+    # `na_action`: a row without a split keeps none
     splits = words.map(lambda word: SPLIT_NAMES.get(str(word).strip().lower()), na_action="ignore")
     unknown = words[splits.isna() & words.notna()]
     if len(unknown):
@@ -209,6 +205,20 @@ def hash_image(image: str) -> str:
         64 hexadecimal digits; "" where it cannot be read.
     """
     return hash_address(image) if is_address(image) else hash_readable(image)
+
+
+def look_for_files(images: Iterable[str]) -> tuple[list[bool], list[Problem]]:
+    """Whether each photograph is there, and the problems of those that are missing or empty."""
+    present = []
+    missing = []
+    for image in images:
+        size = measure_file(image)
+        present.append(bool(size))
+        if size is None:
+            missing.append(Problem(image, "no such file"))
+        elif not size:
+            missing.append(Problem(image, "the file is empty; copy it again from its source"))
+    return present, missing
 
 
 def measure_file(path: str) -> int | None:
@@ -250,6 +260,7 @@ def select_split(dataset: AnyDataset, split: str) -> AnyDataset:
     """
     if split not in (*SPLITS, "all"):
         raise UsageError(f"split {split!r} is unknown; expected {', '.join(SPLITS)} or all")
+    # A folder without splits is one set, whatever split is asked for
     if split == "all" or dataset.table["split"].isna().all():
         return dataset
     chosen = dataset.of_split(split)

@@ -99,21 +99,15 @@ def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> 
         DataError: It cannot be read.
     """
     dataset = load_dataset(data)
-    sizes: Counter[str] = Counter()
-    problems = list(dataset.problems)
-    for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):
-        try:
-            width, height = measure_image(image)
-        except ImageError as error:
-            problems.append(Problem.from_error(image, error))
-        else:
-            sizes[f"{width}x{height}"] += 1
+    sizes, unreadable = count_sizes(dataset, progress)
+    problems = [*dataset.problems, *unreadable]
     splits = dataset.table["split"].fillna("unsplit")
     counts = pd.crosstab(splits, dataset.table["label"])
     diagnoses, other_diagnoses = count_diagnoses(dataset.table)
     return Description(
         name=dataset.name,
         n=len(dataset),
+        # Both classes are columns even where one is missing
         counts=order_splits(counts.reindex(columns=list(CLASSES), fill_value=0)),
         groups=len(np.unique(dataset.groups)),
         sizes=dict(sizes.most_common()),
@@ -124,6 +118,21 @@ def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> 
         reading=dataset.reading,
         notes=dataset.notes,
     )
+
+
+def count_sizes(dataset: Dataset, progress: Progress) -> tuple[Counter[str], list[Problem]]:
+    """How many photographs have each size, such as 600x450, and those whose header cannot be read."""
+    sizes: Counter[str] = Counter()
+    problems = []
+    # Every header is read: a size that is rare is often that of a screenshot or a scan
+    for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):
+        try:
+            width, height = measure_image(image)
+        except ImageError as error:
+            problems.append(Problem.from_error(image, error))
+        else:
+            sizes[f"{width}x{height}"] += 1
+    return sizes, problems
 
 
 def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
@@ -140,6 +149,7 @@ def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
     known = {}
     for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS):
         if name in table:
+            # For how many photographs a fact is known, not what it is: a card names nobody
             known[name] = int(table[name].notna().sum())
     return {
         "training": len(training),
@@ -178,8 +188,10 @@ def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:
     block = HEAD + ROWS * TILE  # pixels, the height of a class
     sheet = np.full((2 * block + GAP, COLUMNS * TILE, 3), 255, np.uint8)
     titles = []
+    # Benign above, malignant below, with a gap between
     for number, name in enumerate(CLASSES):
         images = dataset.table.loc[dataset.table["label"] == name, "image"].to_numpy()
+        # Drawn at random: the first files of a folder are often of one source
         tiles, _ = read_all(rng.permutation(images)[: ROWS * COLUMNS], TILE)
         top = number * (block + GAP)
         paste_tiles(sheet[top + HEAD :], tiles)
@@ -216,10 +228,12 @@ def draw_counts(description: Description, path: str | Path) -> Path:
     figure = new_figure(6, 1.4 + 0.6 * len(counts))
     axes = figure.subplots()
     places = np.arange(len(counts))
+    # Two bars for each split, a little above and below its line
     for shift, name, colour in ((-0.2, CLASSES[0], BENIGN), (0.2, CLASSES[1], MALIGNANT)):
         bars = axes.barh(places + shift, counts[name], BAR_HEIGHT, color=colour, label=name)
         axes.bar_label(bars, padding=3)
     axes.set_yticks(places, counts.index)
+    # The first split stands above, as in a table
     axes.invert_yaxis()
     axes.margins(x=0.12)
     tidy_axes(axes, f"{description.n} photographs", "photographs", "")

@@ -50,8 +50,10 @@ class Policy:
         ('benign', 'contradictory')
         """
         if name is None:
+            # No diagnosis is named: what the archive says of its class is all there is
             return published or UNKNOWN
         usual = CLASS_OF[name]
+        # A melanoma that its row calls benign: one of the two is an error, and nobody here can say which
         if published in DECIDED and usual in DECIDED and published != usual:
             return CONTRADICTORY
         return self.exceptions.get(name, usual)

@@ -265,6 +265,7 @@ def name_diagnosis(word: Any) -> str | None:
     """
     if not normalise(word):
         return None
+    # The archive writes levels with colons, the most exact last
     for level in reversed(re.split(r":+", str(word))):
         name = NAME_OF.get(normalise(level)) or name_qualified(level)
         if name is not None:
@@ -275,6 +276,7 @@ def name_diagnosis(word: Any) -> str | None:
 def name_qualified(word: str) -> str | None:
     """The diagnosis of a word without its qualifiers, the longest part that is known, or None."""
     parts = re.sub(r"\([^)]*\)", " ", word).split(",")
+    # From the whole word down: a qualifier may be part of a name that is known
     for length in range(len(parts), 0, -1):
         name = NAME_OF.get(normalise(",".join(parts[:length])))
         if name is not None:

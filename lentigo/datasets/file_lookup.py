@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.hashing import hash_readable
+from lentigo.common.hashing import are_different
 from lentigo.images.decoding.formats import SUFFIXES, UNREAD
 from lentigo.images.listing import scan_folder
 from lentigo.images.mask_names import MASK_FOLDER
@@ -51,8 +51,9 @@ class FileLookup:
             name: As a table has it.
         """
         found = sorted(self.files.get(strip_name(name).casefold(), []))
+        # Files of the same rank are equally near: only if they are equal does it not matter which
         meant = [path for *rank, path in found if rank == list(found[0][:3])]
-        if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
+        if are_different(meant):
             return Problem(
                 name,
                 f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: "
@@ -68,6 +69,7 @@ class FileLookup:
         """
         stem = strip_name(name).casefold()
         for suffix in MASK_SUFFIXES:
+            # The lowest rank is meant, as for photographs
             if stem + suffix in self.files:
                 return self.files[stem + suffix][0][-1]
         return None
@@ -87,6 +89,7 @@ def strip_name(name: str) -> str:
     """
     last = re.split(r"[\\/]", name.strip())[-1]
     stem, dot, suffix = last.rpartition(".")
+    # A point may belong to the name: ISIC_0024306.cropped
     return stem if dot and f".{suffix.lower()}" in SUFFIXES | UNREAD else last
 
 

@@ -37,6 +37,7 @@ def list_subfolders(path: Path) -> list[Path]:
             "read: change its permissions"
         ) from error
     folders = []
+    # By the system's own entries: whether each is a folder is known without another call
     for entry in entries:
         if is_folder(entry) and entry.name.lower() not in NOT_CLASSES:
             folders.append(path / entry.name)
@@ -58,8 +59,10 @@ def list_tree(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
     """
     children = list_subfolders(path)
     split_of = {child: SPLIT_NAMES.get(child.name.lower()) for child in children}
+    # No name of a split: the folders are classes
     if not any(split_of.values()):
         return list_classes(path, check)
+    # A folder beside splits that is none may hold photographs that somebody misses
     problems = []
     for child, split in split_of.items():
         if split is None:
@@ -76,6 +79,7 @@ def list_tree(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
 def list_classes(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
     """`image,label` of a folder that holds a folder for each class, and what could not be looked at."""
     classes = list_subfolders(path)
+    # Names first: an unknown class is an error before thousands of files are listed
     check(path, [child.name for child in classes])
     if not classes:
         raise DataError(

@@ -45,6 +45,7 @@ def group_images(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) ->
     anchors = [numbers]
     for column in columns:
         if column in table:
+            # A row and the first row with the same id: a chain joins all rows of an id
             first = pd.Series(numbers).groupby(table[column].to_numpy(), dropna=True).transform("first")
             known = first.notna().to_numpy()
             rows.append(np.flatnonzero(known))

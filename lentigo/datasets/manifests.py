@@ -61,11 +61,14 @@ def load_dataset(path: DataSource, options: TableOptions = TableOptions()) -> Da
             "an archive folder"
         )
     list_subfolders(path)  # says so where the folder cannot be read
+    # A manifest says more than folders do, so it comes first
     for name in MANIFESTS:
         if (path / name).is_file():
             return load_manifest(path / name, options=options)
+    # Who names a column means a table
     if options.image is not None or options.label is not None:
         return load_only_table(path, options)
+    # Before class folders: an archive's folder may hold folders with other meanings
     archive = read_archive(path, options.mapping)
     if archive is not None:
         return make_dataset(path, *archive)
@@ -92,6 +95,7 @@ def load_folder(path: Path, options: TableOptions) -> Dataset:
     try:
         return load_tree(path, options)
     except DataError:
+        # The error of the folders stays, unless a table explains them
         table = find_table(path)
         if table is None:
             raise
@@ -115,6 +119,7 @@ def find_table(path: Path, *, strict: bool = True) -> Path | None:
     if strict:
         columns = {table: peek_columns(table) for table in tables}
         archive = find_archive(columns.values())
+        # A manifest may have any columns; those of an archive have a reader of their own
         if archive is not None:
             raise DataError(
                 f"{path}: looks like {archive.source} as it is published; expected class folders, a "
@@ -192,6 +197,7 @@ def interpret_table(
     table = table.assign(label=labels.classes, image=pd.Series(images, index=table.index, dtype=object))
     if image_column != "image":
         table = table.drop(columns=image_column)
+    # Before files are looked for: what is left out need not be there
     table, left_out = drop_refused(path, table, labels.reasons, refuse, options)
     table, ambiguous = locate_images(path, table, roots)
     table, repeated = drop_repeats(table)

@@ -89,6 +89,7 @@ def find_levels(image: Image.Image, name: str) -> np.ndarray:
         return np.array(image.convert("L"))
     if image.mode.startswith("I"):
         return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+    # Colours: the brightest channel, so that a red outline counts as white does
     rgba = np.asarray(image.convert("RGBA"))
     colour = rgba[..., :3].max(axis=-1)  # (height, width)
     opacity = rgba[..., 3]
@@ -121,12 +122,15 @@ def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
     darkest = int(present[0])
     brightest = int(present[-1])
     if darkest == brightest:
+        # One level: black is empty, anything else is all lesion
         return np.full(levels.shape, brightest > 0)
     if len(present) == 2:
         return levels == brightest
+    # 8 or 16 bits, whichever holds the brightest level
     whole = 255 if brightest <= 255 else 65535
     if brightest >= MIN_WHITE * whole:
         return levels >= HALF * (whole // 255)
+    # Between a quarter and three quarters of the brightest: levels of a border that was smoothed
     between = shares[round(brightest * 0.25) + 1 : round(brightest * 0.75)].sum()
     if between > MAX_BETWEEN:
         words = ", ".join(str(level) for level in present[:MAX_QUOTED_LEVELS])

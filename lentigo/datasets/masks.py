@@ -77,6 +77,7 @@ def load_masks(
         UsageError: The split is unknown.
     """
     listed = list_masks(path)
+    # The test split's masks are not opened unless they are asked for
     chosen = select_split(listed, split)
     return check_masks(replace(chosen, problems=listed.problems), progress=progress)
 
@@ -103,6 +104,7 @@ def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions(
     image_column = find_image_column(table, options, path)
     labels = label_pairs(path, table, options)
     images = place_images(path, [str(name) for name in table[image_column]])
+    # pandas reads an empty cell as NaN
     mask_names = table["mask"].astype(object).where(table["mask"].notna(), "")
     masks = []
     usable = []  # of each row
@@ -110,6 +112,7 @@ def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions(
     ambiguous = []
     for image, mask_name in zip(images, mask_names, strict=True):
         name = str(mask_name).strip()
+        # The folder of the manifest, also for rows without a mask: they are dropped below
         masks.append(spell_name(path.parent / name))
         usable.append(bool(name) and not isinstance(image, Problem))
         if isinstance(image, Problem):
@@ -168,6 +171,7 @@ def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet
         if fault is not None:
             problems.append(Problem(image, fault))
     usable = np.array([fault is None for fault in faults], dtype=bool)
+    # One wrong folder makes all masks wrong: one error
     if not usable.any():
         raise DataError(
             f"{masks.name}: none of its {len(masks)} masks can be used; the first: {problems[0].image}: "
@@ -189,6 +193,7 @@ def inspect_pairs(masks: Dataset) -> Iterator[str | None]:
 def inspect_pair(image: str, mask: str) -> str | None:
     """What is wrong with a photograph and its mask, in words, or None."""
     try:
+        # Photographs are turned upright by their EXIF; masks have none
         upright = measure_upright(image)  # (width, height)
     except ImageError as error:
         return str(error).removeprefix(f"{image}: ")
@@ -197,6 +202,7 @@ def inspect_pair(image: str, mask: str) -> str | None:
     except ImageError as error:
         return f"its mask {error}"
     height, width = pixels.shape
+    # Sizes may differ: masks are often drawn on a smaller copy
     if not have_same_shape(upright, (width, height)):
         return f"its mask {mask} is {width} x {height}, {describe_shape(image, upright, (width, height))}"
     if not pixels.any():
@@ -227,6 +233,7 @@ def have_same_shape(image: tuple[int, int], mask: tuple[int, int]) -> bool:
     >>> have_same_shape((4288, 2848), (512, 340)), have_same_shape((640, 480), (480, 640))
     (True, False)
     """
+    # The wider one decides which side may be rounded
     (wide, high), (width, height) = sorted((image, mask), reverse=True)
     return abs(height - high * width / wide) <= 1 or abs(width - wide * height / high) <= 1
 
@@ -238,4 +245,5 @@ def looks_inverted(mask: np.ndarray) -> bool:
     border.
     """
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
+    # A lesion that fills the picture touches the border, and is no inversion
     return bool(border > 0.5 and border >= mask.mean())

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lentigo.common.file_names import find_name, is_file, spell_name
-from lentigo.common.hashing import hash_readable
+from lentigo.common.hashing import are_different
 from lentigo.images.decoding.formats import SUFFIXES, UNREAD
 from lentigo.images.mask_names import MASK_FOLDER
 from lentigo.images.problems import Problem
@@ -36,6 +36,7 @@ class NamedFiles:
         Args:
             name: As the table has it.
         """
+        # A path of Windows is tried as it is first: a backslash may be part of a name
         spellings = [name]
         if "\\" in name:
             spellings.append(name.replace("\\", "/"))
@@ -63,6 +64,7 @@ class NamedFiles:
             places.append(place)
             if not is_file(place):
                 missing.append((number, name, place))
+        # Most names lead nowhere: the photographs were moved, so they are looked for below
         moved = len(missing) > len(names) / 2
         for number, name, place in missing:
             found: str | Problem | None = self.find_beside(place)
@@ -81,6 +83,7 @@ class NamedFiles:
         """
         folder, wanted = os.path.split(place)
         found = [entry for entry in self.list_folder(folder) if means(entry, wanted)]
+        # Two files that differ in capitals alone: neither is meant
         return os.path.join(folder, found[0]) if len(found) == 1 else None
 
     def list_folder(self, folder: str) -> list[str]:
@@ -118,12 +121,14 @@ class NamedFiles:
         candidates = []
         for path in self.index.get(strip_suffix(last), []):
             if means(path.name, parts[-1]) and ends_with(path, folders):
+                # The last folders must agree: `benign/1.jpg` is not `malignant/1.jpg`
                 candidates.append(path)
         if not candidates:
             return None
         nearest = min(len(path.parts) for path in candidates)
         meant = [path for path in candidates if len(path.parts) == nearest]
-        if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
+        # Equal files are one photograph
+        if are_different(meant):
             return Problem(
                 name,
                 f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: write "
@@ -140,9 +145,11 @@ class NamedFiles:
         count = 0
         for root in self.roots:
             for here, folders, names in os.walk(root):
+                # The count ends a search through a whole disk
                 count += len(names)
                 inner = Path(here).relative_to(root).parts
                 deeper = len(inner) < MAX_DEPTH and count < MAX_FILES
+                # Changed in place: `os.walk` then goes no deeper
                 folders[:] = sorted(filter(is_searched, folders)) if deeper else []
                 for file_name in sorted(names):
                     if has_suffix(file_name) and not file_name.startswith("."):

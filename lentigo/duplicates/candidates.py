@@ -46,6 +46,7 @@ class Proposer:
     ):
         low = np.stack([fingerprint.low for fingerprint in fingerprints])
         self._turned = quantize(turn_low(low))  # (n, 8, 63)
+        # The photographs lie in the index as they are; queries are turned, in `_propose_turned`
         self._turned_index = build_index(self._turned[:, 0])
         self._words = WordIndex(fingerprints, pool, seed)
         self._embedded = None
@@ -71,6 +72,7 @@ class Proposer:
                 ways.setdefault(pair, {})[way] = None
         if self._embedded is not None:
             for pair, _, _ in search_index(self._embedded_index, self._embedded, rows, neighbours):
+                # An embedding says that two are alike, not how the one lies on the other
                 ways.setdefault(pair, {}).update({PLAIN: None, MIRRORED: None})
         return {pair: tuple(found) for pair, found in ways.items()}
 
@@ -83,8 +85,10 @@ class Proposer:
         for turn in range(TURNS):
             found = search_index(self._turned_index, self._turned[:, turn], rows, neighbours)
             for pair, cosine, swapped in found:
+                # Of several turns the nearest counts: a round lesion is near in all of them
                 if cosine > max(MIN_LOW_COSINE, best_cosine.get(pair, 0.0)):
                     best_cosine[pair] = cosine
+                    # Found from the other side: what turns the second onto the first, undone
                     best_turn[pair] = invert_turn(turn) if swapped else turn
         return best_turn
 
@@ -135,6 +139,7 @@ class WordIndex:
 
 def choose_nearest(cosines: np.ndarray, others: np.ndarray, neighbours: int) -> list[int]:
     """The rows with the highest cosines, one more than `neighbours`, since a row finds itself."""
+    # A full sort would cost more than the search itself
     if len(cosines) > neighbours + 1:
         nearest = np.argpartition(-cosines, neighbours)[: neighbours + 1]
         cosines = cosines[nearest]
@@ -152,6 +157,7 @@ def stack_rows(rows: list[tuple[np.ndarray, np.ndarray]], columns: int) -> csr_a
 
 def weigh_rows(table: csr_array, rarity: np.ndarray) -> csr_array:
     """The table with its columns weighted, and its rows then brought to length 1."""
+    # One product for each entry: what is 0 is not stored
     values = table.data * rarity[table.indices]
     entries = np.diff(table.indptr)  # of each row
     row_of_entry = np.repeat(np.arange(table.shape[0]), entries)

@@ -171,6 +171,7 @@ def join_pairs(n: int, pairs: list[Pair]) -> np.ndarray:
     """The numbers of the sets, int (n,), into which pairs join n photographs (union-find)."""
     if n == 0:
         return np.zeros(0, int)
+    # Without pairs the array is empty, and still has two columns
     rows, others = np.array(pairs, dtype=int).reshape(-1, 2).T
     links = coo_array((np.ones(len(rows)), (rows, others)), shape=(n, n))
     return connected_components(links, directed=False)[1]
@@ -185,6 +186,7 @@ def pair_equal(rows: Sequence[int]) -> list[Duplicate]:
     Returns:
         A pair for each two of them; of more than `MAX_SPELLED_OUT` the first with each of the others.
     """
+    # All pairs, unless so many that they say no more than a star around the first
     pairs: Iterable[tuple[int, int]] = combinations(rows, 2)
     if len(rows) > MAX_SPELLED_OUT:
         pairs = product(rows[:1], rows[1:])

@@ -88,6 +88,7 @@ def describe_pixels(pixels: np.ndarray) -> Fingerprint:
         The fingerprint.
     """
     height, width = pixels.shape[:2]
+    # The luma: duplicates may differ in colour, seldom in brightness where details are
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     grey = shrink(luma)
     skin = find_skin(grey)
@@ -113,6 +114,7 @@ def shrink(luma: np.ndarray) -> np.ndarray:
     factor = np.sqrt(AREA / (height * width))
     new_width = max(round(width * factor), MIN_SIDE_PIXELS)
     new_height = max(round(height * factor), MIN_SIDE_PIXELS)
+    # Areas are averaged where it shrinks; a cubic would alias
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return cv2.resize(luma, (new_width, new_height), interpolation=interpolation)
 
@@ -129,10 +131,12 @@ def find_skin(grey: np.ndarray) -> np.ndarray:
     """
     blurred = cv2.blur(grey, (3, 3))
     dark = blurred < MAX_DARK_SHARE * find_percentile(blurred, 90)
+    # Both may be there: dark corners within a white frame
     bright = blurred >= MIN_BRIGHT_LUMA
     beyond = np.zeros(grey.shape, np.uint8)
     for extreme in (dark, bright):
         labels = cv2.connectedComponents(extreme.astype(np.uint8), connectivity=4)[1]
+        # What touches the edge; label 0 is what is neither
         edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
         beyond |= np.isin(labels, edge[edge > 0]).astype(np.uint8)
     diameter = 2 * RIM_PIXELS + 1
@@ -165,7 +169,9 @@ def find_features(grey: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
     found, values = sift.detectAndCompute(grey, skin)
     if not found:
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
+    # Position, diameter and direction, as OpenCV gives them
     points = np.array([(*point.pt, point.size, point.angle) for point in found], np.float32)
+    # RootSIFT (Arandjelović and Zisserman 2012): the cosine of roots is the Hellinger kernel
     shares = values / np.maximum(values.sum(axis=1, keepdims=True), 1)
     return points, np.minimum(_UNIT * np.sqrt(shares) + 0.5, 255).astype(np.uint8)
 
@@ -208,7 +214,9 @@ def describe_low(luma: np.ndarray) -> np.ndarray:
     the middle, which all lesions have, from hiding the rest.
     """
     square = cv2.resize(luma, (4 * LOW, 4 * LOW), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # Without the first, which is the mean: photographs of all brightnesses compare
     waves = cv2.dct(square)[:LOW, :LOW].ravel()[1:]
+    # Roots keep one strong frequency from deciding alone
     rooted = np.sign(waves) * np.sqrt(np.abs(waves))
     return rooted / max(float(np.linalg.norm(rooted)), 1e-6)
 

@@ -84,6 +84,7 @@ def turn_waves(waves: np.ndarray) -> np.ndarray:
     """
     signs = np.where(np.arange(FREQUENCIES) % 2, -1, 1).astype(np.float32)
     turned = []
+    # Four quarter turns, then four of the mirror image: a turn of the picture is signs and a transpose here
     for quarters in (waves, waves * signs):
         for _ in range(4):
             turned.append(quarters)
@@ -117,6 +118,7 @@ def find_limit(frame: np.ndarray) -> float:
         `SPOT_LIMIT` for a small dark spot on even skin, else `LIMIT`.
     """
     window = cut_window(frame, (1.0, 1.0), 0.0)
+    # The fourth moment: a small dark spot on even skin is one far outlier
     excess = window - window.mean()
     variance = float(np.mean(excess**2))
     kurtosis = float(np.mean(excess**4)) / max(variance**2, 1e-9)
@@ -132,6 +134,7 @@ class HashIndex:
 
     def __init__(self, hashes: np.ndarray) -> None:
         self.rows = np.flatnonzero(hashes.any(axis=1))
+        # Bits as -1 and 1: a product with a query is then its likeness
         bits = np.unpackbits(hashes[self.rows], axis=1)
         self.signs = (2.0 * bits - 1).astype(np.float32).T.copy()  # (BITS, m)
 
@@ -156,6 +159,7 @@ class HashIndex:
         if not self.size or cut_window(frame, (1.0, 1.0), 0.0).std() < MIN_DEVIATION:
             return ()
         limit = find_limit(frame)
+        # Upright is cheap and finds most; only then is the window turned
         for places in (UPRIGHT, TURNED):
             likeness = self.compare_frame(frame, places)
             close = np.flatnonzero(likeness >= limit)

@@ -53,6 +53,7 @@ def compare_row(fingerprints: Sequence[Fingerprint], proposals: Sequence[Proposa
     turned = []
     for other, (_, ways) in zip(others, proposals, strict=True):
         turned.append(align_turned(first, other, ways))
+    # Features are slow, so they are compared only where turning the whole image has not decided
     by_features = align_by_features(first, others, proposals, turned)
     duplicates: list[Duplicate | None] = []
     for row, (pair, _) in enumerate(proposals):
@@ -104,6 +105,7 @@ def choose_alignment(by_features: list[Alignment], turned: Alignment | None) -> 
     """The best alignment that is good enough: of those found by features, and of the turned whole."""
     many = []
     few = []
+    # Many features may agree on a weaker score: chance does not lay nine on one map
     for alignment in by_features:
         if alignment.features >= MANY_FEATURES:
             many.append(alignment)
@@ -144,6 +146,7 @@ def name_kind(alignment: Alignment, transformation: Transformation) -> str:
     """Which of `KINDS`, but 'exact'."""
     if alignment.score < SAME_IMAGE_SCORE:
         return "same lesion"
+    # Near 0, 90, 180 and 270 degrees alike
     from_quarter_turn = abs((transformation.angle + 45) % 90 - 45)  # degrees
     if from_quarter_turn <= MAX_WHOLE_ANGLE and transformation.overlap >= MIN_WHOLE_OVERLAP:
         return "near"
@@ -154,10 +157,12 @@ def describe_map(alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Transf
     """What an alignment of the reduced images means for the photographs themselves."""
     a_height, a_width = a.grey.shape
     b_height, b_width = b.grey.shape
+    # Reduced images may be squeezed differently: the map is brought back to the photographs' own pixels
     reduce_a = np.diag([a_width / a.size[0], a_height / a.size[1]])
     enlarge_b = np.diag([b.size[0] / b_width, b.size[1] / b_height])
     linear = enlarge_b @ alignment.map[:, :2] @ reduce_a  # (2, 2), in pixels of the photographs
     mirrored = bool(np.linalg.det(linear) < 0)
+    # A mirrored map has no rotation: it is mirrored first, as `Transformation` says
     if mirrored:
         linear = linear @ np.diag([-1, 1])
     # The nearest rotation to a linear map is what its singular vectors make of it (polar decomposition)

@@ -104,6 +104,7 @@ def pair_fingerprints(
     # Of photographs with equal pixels only the first is compared with others
     alike = list_equal(readable)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
+    # Embeddings follow the photographs that are compared
     embeddings_of_firsts = None
     if embeddings is not None:
         embeddings_of_firsts = embeddings[firsts]
@@ -114,6 +115,7 @@ def pair_fingerprints(
         pairs += pair_equal(rows)
     for duplicate in found:
         pairs += spell_out(duplicate, alike)
+    # A blank photograph is like every other blank one, which says nothing
     _, problems, _ = separate_problems(fingerprints)
     blank = tuple(row for row, fingerprint in readable.items() if fingerprint.blank)
     return gather_duplicates(images, pairs, tuple(problems), blank, compared)
@@ -160,14 +162,17 @@ def compare_all(
     found: dict[Pair, Duplicate] = {}
     rows = np.arange(n)
     neighbours = NEIGHBOURS
+    # Rounds: few neighbours for all, then more for photographs that have many duplicates
     while len(rows):
         proposals = sorted(choose_new(proposer.propose(rows, neighbours), tried, found))
+        # Sorted, so that a row's proposals stand together and the result is the same each time
         by_first = [list(several) for _, several in groupby(proposals, key=get_first)]
         results = chain.from_iterable(pool.map(partial(compare_row, fingerprints), by_first))
         watched = progress(results, total=len(proposals), label="pairs")
         for (pair, _), duplicate in zip(proposals, watched, strict=True):
             if duplicate is not None:
                 found[pair] = duplicate
+        # Every other photograph has been proposed
         if neighbours >= n - 1:
             break
         # A photograph whose duplicates are half of what was proposed may have more of them

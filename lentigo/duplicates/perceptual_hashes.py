@@ -83,6 +83,7 @@ def hash_frame(frame: np.ndarray) -> np.ndarray:
         frame: Grey levels, as `reduce_pixels` gives them.
     """
     window = cut_window(frame, (1.0, 1.0), 0.0)
+    # Nothing but even skin: its bits would be those of noise
     if window.std() < MIN_DEVIATION:
         return np.zeros(BYTES, np.uint8)
     waves = transform_window(window)
@@ -129,10 +130,12 @@ def cut_window(frame: np.ndarray, stretch: tuple[float, float], angle: float) ->
         stretch: Of width and height; above 1 the window covers more.
         angle: Degrees.
     """
+    # Pixels of the frame for one of the window
     pixels_per_cell = WINDOW * FRAME_SIDE / GRID
     step_x = pixels_per_cell * stretch[0]
     step_y = pixels_per_cell * stretch[1]
     cosine = np.cos(np.radians(angle))
+    # `WARP_INVERSE_MAP`: the matrix says where each pixel of the window comes from
     sine = np.sin(np.radians(angle))
     linear = np.array([[step_x * cosine, -step_x * sine], [step_y * sine, step_y * cosine]])
     shift = (FRAME_SIDE - 1) / 2 - linear @ np.full(2, (GRID - 1) / 2)
@@ -159,6 +162,7 @@ def list_waves() -> tuple[np.ndarray, np.ndarray]:
     squares = rows**2 + columns**2
     for place in COMMON:
         squares[place] = 2 * FREQUENCIES**2  # last, so not taken
+    # Stable, so that the order of equal frequencies is the same on every machine
     chosen = np.argsort(squares.ravel(), kind="stable")[:BITS]
     return chosen, (squares.ravel()[chosen] ** (FALL / 2)).astype(np.float32)
 

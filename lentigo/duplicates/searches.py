@@ -50,9 +50,11 @@ def search_duplicates(
         See `find_duplicates`.
     """
     rows = list_rows(digests)
+    # Sorted: the order of the files does not make another search
     contents = list(rows)
     found = load_search(contents, wider)
     if found is None:
+        # One file for each content; equal ones are spelled out again below
         first_files = [images[rows[digest][0]] for digest in contents]
         found = find_duplicates(first_files, progress=progress)
         keep_search(contents, found)
@@ -80,6 +82,7 @@ def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, 
     blank: list[int] = []
     for number, problem in enumerate(name_problems(found)):
         files = alike[number]
+        # What is wrong with a file is wrong with every copy of it
         if problem is not None:
             problems += [Problem(images[row], problem.error) for row in files]
         elif number in found.blank:
@@ -129,6 +132,7 @@ def load_search(contents: list[str], wider: bool) -> Duplicates | None:
     With `wider` a search among more contents will do.
     """
     paths = [searches_folder() / name_search(contents)]
+    # A search among more photographs holds the answer for fewer
     if wider:
         paths += list_wider(len(contents))
     for path in paths:
@@ -147,6 +151,7 @@ def list_wider(n: int) -> list[Path]:
     for path in list_cache(searches_folder(), KEPT_SUFFIX):
         count = path.name.partition("-")[0]
         if count.isdecimal() and int(count) > n:
+            # By time: a search of the same data set with a photograph more is among the newest
             with suppress(OSError):  # another process removes it
                 found.append((path.stat().st_mtime, path))
     newest = sorted(found, reverse=True)[:MAX_WIDER]
@@ -163,6 +168,7 @@ def read_search(path: Path) -> Duplicates | None:
         return None
     try:
         facts = json.loads(kept)
+        # A file that was renamed or is of another engine is not what it says
         if facts["engine"] != ENGINE or path.name != name_search(facts["contents"]):
             raise ValueError(path)
         return read_kept(facts)

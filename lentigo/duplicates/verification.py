@@ -131,6 +131,7 @@ def lay_on(
     alike = find_alike(points[mine], b.points[theirs])
     found = estimate_map(points[mine[alike], :2], b.points[theirs[alike], :2])
     if found is None:
+        # The homography of quarter turns: rotation about the middle, in units of half a side
         return None
     matrix, features = found
     flip = np.eye(3)

@@ -55,6 +55,7 @@ class Vocabulary:
         Each table's numbers begin where the last one's end.
         """
         values = (restore_descriptors(descriptors) - self.middle) @ self.axes
+        # Words of the second table are numbered after those of the first
         starts = np.cumsum([0, *self.sizes[:-1]])
         words = [start + round_steps(values, table) for start, table in zip(starts, self.tables)]
         return np.stack(words, axis=1)
@@ -74,9 +75,11 @@ class Vocabulary:
         if mirrored:
             points, descriptors = mirror_features(points, descriptors, 0)
         octaves = np.log2(np.maximum(points[:, 2], 1) / SMALLEST_PIXELS)
+        # Large features survive reduction and compression, so they count more
         octaves = np.clip(octaves, MIN_OCTAVES, MAX_OCTAVES)
         words, place = np.unique(self.name_words(descriptors), return_inverse=True)
         weights = np.bincount(place.ravel(), np.repeat(octaves, len(self.tables)), len(words))
+        # Roots: a texture that repeats counts less than in proportion
         return words, np.sqrt(weights).astype(np.float32)
 
 
@@ -118,6 +121,7 @@ def draw_descriptors(fingerprints: list[Fingerprint], rng: np.random.Generator) 
     """
     total = TABLES * MAX_SAMPLE
     chosen = rng.permutation(len(fingerprints))[: total // FEATURES_OF_SAMPLED_IMAGE]
+    # Half of the share for photographs as they are, half for their mirror images
     share = total // (2 * len(chosen))
     sample = []
     for row in chosen:
@@ -135,6 +139,7 @@ def fit_steps(
     """The words of steps, each fitted to what the steps before leave of values, float32 (m, d)."""
     steps = []
     for count in counts:
+        # A word of fewer members would be noise
         max_count = max(len(values) // MIN_MEMBERS, 1)
         words = fit_words(values, min(count, max_count), rng)
         values = values - words[find_nearest(values, words)]
@@ -145,9 +150,11 @@ def fit_steps(
 def fit_words(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """`count` means of values, float32 (m, d), by Lloyd's k-means from some of the values."""
     words = values[rng.permutation(len(values))[:count]]
+    # One word is the mean: a second round changes nothing
     rounds = KMEANS_ROUNDS if count > 1 else 1
     for _ in range(rounds):
         nearest = find_nearest(values, words)
+        # Sorted by word, sums over each word are one call
         order = np.argsort(nearest, kind="stable")
         numbers, starts, members = np.unique(nearest[order], return_index=True, return_counts=True)
         words = words.copy()

@@ -94,6 +94,20 @@ def require_usable(name: str, usable: Sequence[object], problems: Sequence[Probl
         raise DataError(f"{name}: none of its {len(problems)} photographs can be read ({problems[0].error})")
 
 
+def quote_first(problems: Sequence[Problem]) -> str:
+    """The end of a sentence that names the first of some problems, the likeliest cause; "" for none.
+
+    Args:
+        problems: In order.
+
+    >>> quote_first([Problem("a.jpg", "no such file")])
+    '; the first of 1 problems: a.jpg: no such file'
+    """
+    if not problems:
+        return ""
+    return f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}"
+
+
 def give_up_image(image: Any, lost: Lost) -> Problem:
     """Describes an image at which every worker was lost.
 

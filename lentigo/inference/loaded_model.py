@@ -84,7 +84,11 @@ class LoadedModel:
         return self.predictor.decider.shift(self.predictor.decider.threshold)
 
     def choose_predictor(self, count: int) -> Predictor:
-        """The predictor for so many photographs: few are faster one at a time."""
+        """The predictor for some photographs: few are faster one at a time.
+
+        Args:
+            count: How many there are.
+        """
         is_batched = count > BATCH
         if is_batched not in self._predictors:
             bundle = self.predictor.bundle

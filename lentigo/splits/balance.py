@@ -39,6 +39,7 @@ def order_groups(groups: np.ndarray, digests: Sequence[str], counts: np.ndarray,
     # The lowest of a group: one photograph more seldom changes it
     draws = hashes.groupby(groups).min()
     sizes = np.bincount(groups)
+    # By size in steps of half an octave: within a step the seed decides
     half_octaves = np.frexp((sizes * sizes).astype(float))[1]  # the bits of the size squared
     # Counts come last: they tell apart groups whose files cannot be read
     order = np.lexsort([*counts.T, draws, -half_octaves])

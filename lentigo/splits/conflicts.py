@@ -33,6 +33,7 @@ def find_conflicts(dataset: Dataset) -> tuple[Conflict, ...]:
         A conflict for each such lesion or image.
     """
     hashed = dataset.table.assign(**{DIGEST: dataset.digests})
+    # A patient is left out here: a mole and a melanoma on one person are no conflict
     lesions = group_images(hashed, ("lesion_id", "duplicate_group", DIGEST))
     table = dataset.table[["image", "label"]].assign(lesion=lesions)
     mixed = table[table.groupby("lesion")["label"].transform("nunique") > 1]

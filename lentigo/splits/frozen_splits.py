@@ -39,8 +39,10 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
     """
     out = Path(out)
     check_suffix(out)
+    # Links are followed: the manifest's paths are relative to where it really lies
     folder = Path(os.path.realpath(out)).parent
     table = dataset.table[order_columns(dataset.table.columns.tolist())].copy()
+    # Relative names: the folder may be moved or copied as a whole
     for name in PATH_COLUMNS:
         if name in table:
             relative = [name_relative(path, folder) for path in table[name]]
@@ -87,6 +89,7 @@ def require_new(out: Path, keep: Path | None) -> None:
     check_suffix(out)
     if not out.exists():
         return
+    # The same file by another name counts as the same
     if keep is not None and keep.exists() and out.samefile(keep):
         return
     raise UsageError(
@@ -136,11 +139,13 @@ def read_earlier(path: Path) -> pd.DataFrame:
             f"{path}: has no split to keep; expected a manifest that `lentigo data split` wrote, or one "
             "with a column split"
         )
+    # Rows without a split were not given one: they are free now
     table = table[table["split"].notna()].reset_index(drop=True)
     splits = table["split"].astype(str).str.strip().str.lower().map(SPLIT_NAMES)
     unknown = table.loc[splits.isna(), "split"]
     if len(unknown) > 0:
         raise DataError(f"{path}: split {unknown.iloc[0]!r} is unknown; expected {', '.join(SPLITS)}")
+    # A manifest of somebody else's: its files are hashed where they lie
     if DIGEST not in table:
         table[DIGEST] = pd.Series(hash_listed(table, path), index=table.index, dtype=object)
     ids = [name for name in GROUP_COLUMNS if name in table]
@@ -184,6 +189,7 @@ def recall_splits(dataset: Dataset, earlier: pd.DataFrame, splits: list[str]) ->
         )
     columns = (*GROUP_COLUMNS, DIGEST)
     now = dataset.table.assign(**{DIGEST: dataset.digests})
+    # Ids of any type are compared as words
     tables = [table.reindex(columns=columns).astype(object) for table in (earlier, now)]
     both = pd.concat(tables, ignore_index=True)  # the earlier rows come first
     groups = group_images(both.where(both.isna(), both.astype(str)), columns)
@@ -204,6 +210,7 @@ def find_moved(dataset: Dataset, chosen: np.ndarray, earlier: pd.DataFrame) -> t
     Returns:
         Their paths.
     """
+    # Photographs that are new have no split before, and so have not moved
     split_before = dict(zip(earlier[DIGEST], earlier["split"], strict=True))
     moved = []
     for image, digest, split in zip(dataset.table["image"], dataset.digests, chosen, strict=True):

@@ -37,6 +37,7 @@ def format_example(leak: dict[str, Any]) -> str:
     'x.jpg (train) and y.jpg (test): same lesion_id'
     """
     kind = leak["kind"]
+    # Kinds with an underscore are columns; the others are kinds of duplicates
     is_column = "_" in kind
     shared = f"same {kind}" if is_column else kind
     first, second = leak["splits"]

@@ -96,12 +96,14 @@ def join_duplicates(dataset: AnyDataset, duplicates: Duplicates) -> AnyDataset:
     Returns:
         The data set with the column `duplicate_group`.
     """
+    # Of every kind, other photographs of a lesion too: they belong together
     found = duplicates.group(KINDS)
     sizes = np.bincount(found, minlength=1)[found]
     shared = pd.Series(found).where(sizes > 1)  # missing where a photograph has no duplicate
     given = pd.Series([None] * len(dataset), dtype=object)
     if "duplicate_group" in dataset.table:
         given = dataset.table["duplicate_group"]
+    # Ids are compared as words: 7 and "7" are one
     given = given.where(given.isna(), given.astype(str))
     groups = group_images(pd.DataFrame({"given": given, "duplicates": shared}), ("given", "duplicates"))
     names = name_groups(groups, given, dataset.digests)
@@ -115,7 +117,9 @@ def name_groups(groups: np.ndarray, given: pd.Series, digests: Sequence[str]) ->
     """
     has_given = given.groupby(groups).transform("count") > 0
     given_names = given.groupby(groups).transform("min").where(has_given)
+    # The lowest hash names a group, so that its name does not depend on the order
     own_names = pd.Series(digests).groupby(groups).transform("min").map(name_group)
+    # The size of each photograph's own group
     sizes = np.bincount(groups, minlength=1)[groups]
     return given_names.where(given_names.notna(), own_names.where(sizes > 1)).astype(object)
 
@@ -194,6 +198,7 @@ def number_splits(dataset: Dataset) -> np.ndarray:
 def span_splits(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last split, int (n,), numbers in `SPLITS`, that a photograph's group is in."""
     joined = dataset
+    # Duplicates join groups that no id joins
     if duplicates is not None:
         joined = join_duplicates(dataset, duplicates)
     by_group = pd.Series(number_splits(dataset)).groupby(group_images(joined.table))
@@ -210,6 +215,7 @@ def find_leaking(dataset: Dataset, duplicates: Duplicates | None) -> np.ndarray:
     Returns:
         Whether each belongs with one of a later split, train being first and test last, bool (n,).
     """
+    # A group that reaches the test split leaves training and validation
     _, last = span_splits(dataset, duplicates)
     return number_splits(dataset) < last
 
@@ -236,6 +242,7 @@ def show_id(images: Sequence[str], ids: pd.Series, splits: Sequence[str], column
     image_of_split: dict[str, str] = {}
     for row in np.flatnonzero(ids.astype(str).to_numpy() == value).tolist():
         image_of_split[splits[row]] = images[row]
+    # Two are enough to show it; an id may be in all three
     (first, a), (second, b), *_ = image_of_split.items()
     return Leak(a, b, (first, second), column)
 
@@ -260,6 +267,7 @@ def refuse_leaks(leaks: Leaks, name: str) -> None:
     """
     facts = leaks.to_json()
     named = map(format_example, facts["examples"][:MAX_NAMED])
+    # The folder is named once, at the start
     examples = "; ".join(named).replace(f"{name}{os.sep}", "")
     raise DataError(
         f"{name}: its split leaks: {format_leaks(facts)}, such as {examples}; expected each patient, lesion "

@@ -59,6 +59,7 @@ class Shares:
         >>> Shares(0.25, 0).list_splits()
         {'train': 0.75, 'validation': 0.25}
         """
+        # Rounded, so that 1 - 0.2 - 0.2 is 0.6
         train = round(1 - self.validation - self.test, 9)
         shares = {"train": train, "validation": self.validation, "test": self.test}
         return {name: shares[name] for name in SPLITS if shares[name] > 0}
@@ -178,11 +179,13 @@ def split_dataset(
     found = search_dataset(dataset, progress) if duplicates else None
     unreadable: tuple[Problem, ...] = ()
     if found is not None:
+        # Before anything is chosen: duplicates make the groups
         dataset = join_duplicates(dataset, found)
         unreadable = found.problems
     joined, problems = take_readable(dataset, unreadable)
     conflicts = find_conflicts(joined)
     left_out: set[str] = set()
+    # Before the shares are counted, so that they are shares of what stays
     if drop_conflicts:
         left_out = list_conflicting(conflicts)
         joined = joined.take(~joined.table["image"].isin(left_out).to_numpy())
@@ -190,6 +193,7 @@ def split_dataset(
     if earlier is not None:
         before = recall_splits(joined, earlier, list(wanted))
     chosen = choose_splits(joined, wanted, before, seed)
+    # A photograph of an earlier split moves only where its group was in two
     moved: tuple[str, ...] = ()
     if earlier is not None:
         moved = find_moved(joined, chosen, earlier)

@@ -40,13 +40,16 @@ def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray
     everything = pd.Series("all", index=dataset.table.index)
     strata = [everything, *list_strata(dataset.table).values()]
     counts_by_group, _ = count_strata(strata, groups)
+    # The largest groups first: the small ones fill what is left
     place = order_groups(groups, dataset.digests, counts_by_group, seed)
+    # The highest number: where a group was in several splits, the last one keeps the test split apart
     given = pd.Series(before).groupby(place).max().to_numpy()
     counts, widths = count_strata(strata, place)
     stratum_weights = [SHARE_WEIGHT, CLASS_WEIGHT]
     stratum_weights += [STRATUM_WEIGHT] * (len(strata) - len(stratum_weights))
     weights = np.repeat(stratum_weights, widths)  # of each value of each stratum
     splits = spread_groups(counts, np.array(list(shares.values())), given, weights)
+    # Shares may leave a small split without a class; then it gets a group of it
     class_counts = count_groups(dataset.table["label"], place)
     splits = fill_splits(splits, class_counts, len(names), given < 0)
     chosen = np.array(names, dtype=object)[splits[place]]

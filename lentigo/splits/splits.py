@@ -61,13 +61,16 @@ def hold_out_share(
         The photographs that are held out, bool (n,).
     """
     _, numbers = np.unique(groups, return_inverse=True)
+    # How many photographs of each class a group holds, int (groups, classes)
     counts = np.zeros((numbers.max() + 1, labels.max() + 1), int)  # by group and class
     np.add.at(counts, (numbers, labels), 1)
     place = order_groups(numbers, digests, counts, seed)
     ordered = np.zeros_like(counts)
+    # In the order in which groups are given to splits
     ordered[place] = counts[numbers]
     free = np.full(len(ordered), -1)
     shares = np.array([1 - fraction, fraction])  # to learn from, and for validation
+    # No group has a split before: all are free
     splits = spread_groups(ordered, shares, free)
     splits = fill_splits(splits, ordered, len(shares), free < 0)
     return splits[place] == VALIDATION

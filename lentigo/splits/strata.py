@@ -25,7 +25,9 @@ def list_strata(table: pd.DataFrame) -> dict[str, pd.Series]:
     labels = table["label"]
     strata = {"label": labels}
     for name in BALANCED:
+        # A column of one value has nothing to spread
         if name in table and table[name].nunique(dropna=False) > 1:
+            # Within the class: a source with malignant photographs alone must not fill the share of both
             strata[name] = labels + ", " + name_common(table[name], labels)
     return strata
 
@@ -36,6 +38,7 @@ def name_common(values: pd.Series, labels: pd.Series) -> pd.Series:
     Rare is what fewer than `MIN_IMAGES` of a class have, or what is not among the `MAX_VALUES` commonest.
     """
     words = values.astype(object).where(values.notna(), UNKNOWN).astype(str)
+    # By name where counts are equal, so that the same values are kept each time
     counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     commonest = counts.index[:MAX_VALUES]
     count_in_class = words.groupby([words, labels]).transform("size")
@@ -69,5 +72,6 @@ def measure_distance(values: pd.Series, splits: pd.Series, shares: dict[str, flo
     """
     table = pd.crosstab(splits.to_numpy(), values.to_numpy())
     counts = table.reindex(list(shares), fill_value=0).to_numpy()  # (splits, values)
+    # What each split should have of each value, were groups of one photograph
     wanted = np.array(list(shares.values()))[:, None] * counts.sum(axis=0)
     return float(np.abs(counts - wanted).max())

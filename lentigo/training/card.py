@@ -36,6 +36,7 @@ def describe_training(job: TrainingJob, history: pd.DataFrame, settings: dict[st
         The card's entries.
     """
     units = ", ".join(str(size) for size in (*job.recipe.units, 1))
+    # In the graph's order, so that the card can be compared with it
     outputs = list(DEFAULT_OUTPUTS)
     if job.recipe.diagnosis:
         outputs.append("diagnosis")
@@ -69,6 +70,7 @@ def describe_making() -> dict[str, Any]:
     Returns:
         The entries that the card of every RUN has.
     """
+    # Versions explain why the same recipe gives other weights elsewhere
     libraries = {"python": platform.python_version()}
     for name in LIBRARIES:
         libraries[name] = version(name)

@@ -101,6 +101,7 @@ def make_head_stage(
     def validate() -> dict[str, float]:
         return score_logits(predict_logits(head, validation.features), validation.malignant)
 
+    # Validation decides by AUROC: it does not depend on the threshold, which is chosen later
     return Stage(
         name="head",
         model=head,
@@ -135,6 +136,7 @@ def train_head(
     Returns:
         The head with the weights of its best epoch, and its history.
     """
+    # A prefix keeps the layers of several heads apart in one graph
     dropouts = (recipe.dropout_1, recipe.dropout_2)
     head = build_head(photographs.features.shape[1], dropouts, recipe.seed, prefix, recipe.units)
     training = photographs.take(~held_out)
@@ -241,6 +243,7 @@ def weigh_classes(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
     """
     if not recipe.class_weights:
         return np.ones(len(malignant), np.float32)
+    # Balanced: both classes have the same weight together, and the mean weight is 1
     counts = np.bincount(malignant, minlength=2)
     weight_of_class = len(malignant) / (2 * counts)
     return weight_of_class[malignant].astype(np.float32)

@@ -60,12 +60,14 @@ def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
             raise UsageError(
                 f"--holdout-source {name}: no photograph comes from it; expected one of {', '.join(named)}"
             )
+    # Sources are told by their names; photographs without one are never left out
     held_out = np.isin(sources, list(names))
     if held_out.all():
         raise DataError(
             f"{dataset.name}: every photograph comes from {', '.join(names)}; expected another source to "
             "learn from"
         )
+    # What was the test split before may hold the same sources: it is left out, so that only they are measured
     splits = dataset.table["split"].where(~pd.Series(held_out), "test")
     kept = held_out | (dataset.table["split"] != "test").to_numpy()
     return dataset.assign(split=splits).take(kept)
@@ -104,6 +106,7 @@ def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -
         results = list(predictor.predict(dataset.table["image"]))
         predictions = [result for result in results if isinstance(result, Prediction)]
         readable = np.array([isinstance(result, Prediction) for result in results], dtype=bool)
+        # AUROC needs both classes: a source of one class is not measured
         kept = dataset.take(readable)
         if len(set(kept.table["label"])) == len(CLASSES):
             assessments[name] = assess(predictor, kept, predictions, f"without {name}")

@@ -68,6 +68,7 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
     """
     needs_masks = recipe.background_swap or recipe.outline_weight
     needs_backbone = recipe.balance != "none" or recipe.diagnosis or needs_masks
+    # Views and the second head change the backbone's features: kept ones would be wrong
     if needs_backbone and not recipe.finetune:
         raise UsageError(
             "--balance, --diagnosis, --background-swap and --outline-weight are for a backbone that "
@@ -117,6 +118,7 @@ def prepare_training(
     network = build_start(recipe, weights)
     training_set = check_training_set(labelled, leak_policy, progress)
     dataset = training_set.dataset
+    # After leaks were dropped: what is left must still have both classes
     dataset.require_both_classes()
     if recipe.background_swap or recipe.outline_weight:
         dataset = keep_usable_masks(dataset, progress)
@@ -134,6 +136,7 @@ def prepare_training(
         check_diagnosis(dataset, recipe.diagnosis)
         network = attach_diagnosis(network, seed=recipe.seed)
     refusal_output = choose_refusal_output(recipe, weights)
+    # Features of the start are needed by a head alone, and by the refusal of a frozen backbone
     if recipe.head_epochs or not recipe.finetune or refusal_output == "embedding":
         features = extract_start_features(network, weights, dataset, fp32=fp32, progress=progress)
     else:
@@ -205,6 +208,7 @@ def build_outline(network: Network, recipe: Recipe) -> keras.KerasTensor:
     Raises:
         ModelError: The backbone has no feature maps for a decoder.
     """
+    # The decoder shapes the backbone and is thrown away: a RUN's decoder is trained after it
     skips = find_skips(network)
     decoder = build_decoder(skips, recipe.mask_width or choose_width(network), recipe.seed)
     return attach_decoder(network, decoder).mask_logit
@@ -238,6 +242,8 @@ def choose_refusal_output(recipe: Recipe, weights: str | Path) -> str:
     Returns:
         "embedding", or "middle" where the backbone is fine-tuned, or was by the RUN that `weights` name.
     """
+    # A fine-tuned embedding separates the classes and forgets the rest: the middle still sees what is no
+    # lesion
     if recipe.finetune:
         return "middle"
     if not is_run(weights):

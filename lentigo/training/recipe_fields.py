@@ -79,6 +79,7 @@ def check_range(recipe_field: dataclasses.Field[Any], value: Any) -> None:
     high = recipe_field.metadata.get("high")
     if low is None or high is None:
         return
+    # NaN would pass every comparison below
     if not math.isfinite(value):
         raise UsageError(f"{name} is {value}; expected a finite number")
     if not low <= value <= high:

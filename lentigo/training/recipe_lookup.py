@@ -77,6 +77,7 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
     >>> frozen.epochs, frozen.finetune
     (100, False)
     """
+    # The head's epochs become the epochs of the only stage
     return dataclasses.replace(
         recipe,
         finetune=False,
@@ -124,6 +125,7 @@ def read_recipe(path: Path) -> Recipe:
             if name not in FIELDS:
                 raise UsageError(f"{name!r} is no field of a recipe; expected {suggest_field(name)}")
             check_type(FIELDS[name], value)
+        # A file's name names the recipe, unless it has one
         return Recipe(**{"name": path.stem, **entries})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error

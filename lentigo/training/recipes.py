@@ -181,6 +181,7 @@ class Recipe:
             check_range(recipe_field, getattr(self, recipe_field.name))
         if self.input_size % 32:
             raise UsageError(f"input-size is {self.input_size}; expected a multiple of 32")
+        # No epoch at full size is fine only where the smaller views are the last stage
         if self.epochs == 0 and not (self.finetune and self.lowres_epochs):
             raise UsageError("epochs is 0; expected 1 at least, or lowres-epochs of the whole network")
 

@@ -53,6 +53,7 @@ def check_folder(out: Path, resume: bool) -> None:
     Raises:
         UsageError: It holds a RUN, finished or not, or cannot be written.
     """
+    # Asked first: a RUN that cannot be written is better known before hours of training
     require_writable(out)
     if (out / CARD).is_file():
         raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
@@ -145,6 +146,7 @@ def write_run(
         The RUN, and its scores on validation.
     """
     card = card | measure_decisions(out, job, check)
+    # The graph explains its logit: whoever runs it elsewhere has no card
     annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
     draft = draft_bundle(out, card)
     validation = assess_validation(draft, job)
@@ -176,6 +178,7 @@ def measure_decisions(out: Path, job: TrainingJob, check: PrecisionCheck | None)
     output = job.refusal_output
     if output == "embedding":  # of a frozen backbone: the features that the head has learned from
         training = (job.features, job.training.malignant)
+    # The photographs that the centres come from need not be all
     else:
         measured = measure_images(graph, check, take_reference_images(job.training), output)
         training = (measured.points, measured.malignant)
@@ -186,6 +189,7 @@ def measure_decisions(out: Path, job: TrainingJob, check: PrecisionCheck | None)
 
 def take_reference_images(dataset: Dataset) -> Dataset:
     """The photographs that the class centres come from: all, or as many as are enough, spread over all."""
+    # Spread evenly: a data set may stand in order of class or source
     if len(dataset) <= MAX_REFERENCE_IMAGES:
         return dataset
     rows = np.linspace(0, len(dataset) - 1, MAX_REFERENCE_IMAGES).round().astype(int)

@@ -43,6 +43,7 @@ class Waits:
         now = time.monotonic()
         self.last[uid] = lengthen(self.last.get(uid, 0.0))
         self.until[uid] = now + self.last[uid]
+        # One image that fails may be its own fault, several are the destination's: all of them pause
         self.pause = lengthen(self.pause)
         self.pause_until = now + self.pause
 
@@ -88,6 +89,7 @@ def answer_until(
     waits = Waits()
     problems: dict[str, str] = {}
     while not stop.is_set():
+        # Before the list is read: what arrives in between sets it again
         arrived.clear()
         for uid in spool.list_waiting():
             if stop.is_set():
@@ -101,6 +103,7 @@ def answer_until(
                 problems.pop(uid, None)
             except (HospitalError, SpaceError) as error:
                 waits.put_off(uid)
+                # Once for each cause: a destination may be down for hours
                 if problems.get(uid) != str(error):
                     problems[uid] = str(error)
                     report(Problem(uid, f"{error}; the image waits and is tried again"))
@@ -133,6 +136,7 @@ def answer_image(
         kept = spool.set_aside(uid)
         yield Problem(uid, f"{str(error).removeprefix(f'{uid}: ')}; kept as {kept}")
         return
+    # A frame that is done stays done, whoever was killed after it
     for name in instance.list_names():
         if spool.is_done(name_report(predictor.name, name)):
             continue
@@ -145,6 +149,7 @@ def answer_image(
             continue
         spool.mark_done(stored.sr)
         yield stored
+    # One frame failed for good, so trying the image again would not help
     if failed:
         spool.set_aside(uid)
     else:

@@ -126,10 +126,22 @@ class DimseDestination:
         raise HospitalError(f"{self.address}: {problem}; tried {self.attempts} times")
 
     def send(self, dataset: Dataset, syntax: str) -> str:
-        """Sends an object once; says what was in the way, "" where it is stored."""
+        """Sends an object once.
+
+        Args:
+            dataset: The object.
+            syntax: UID of its transfer syntax.
+
+        Returns:
+            What was in the way and may pass; "" where it is stored.
+
+        Raises:
+            HospitalError: Where the destination will not take it later either.
+        """
         from pydicom.uid import ImplicitVRLittleEndian
 
         entity = make_entity(self.own_title)
+        # Every receiver takes implicit little endian; its own syntax keeps an image compressed
         entity.add_requested_context(dataset.SOPClassUID, [syntax, ImplicitVRLittleEndian])
         association = self.associate(entity)
         if association.rejected_contexts:
@@ -140,7 +152,20 @@ class DimseDestination:
             status = association.send_c_store(dataset)
         finally:
             association.release()
-        code = status.get("Status")
+        return self.judge_status(status.get("Status"))
+
+    def judge_status(self, code: int | None) -> str:
+        """What a status of C-STORE says.
+
+        Args:
+            code: The status; None where the connection was lost.
+
+        Returns:
+            What may pass; "" where the object is stored.
+
+        Raises:
+            HospitalError: For a refusal.
+        """
         if code is None:
             return "the connection was lost before it answered"
         if code == SUCCESS or code in WARNINGS:
@@ -169,7 +194,14 @@ class DimseDestination:
             association.release()
 
     def associate(self, entity: AE) -> Association:
-        """Calls; whether that was answered, the association says."""
+        """Calls the destination.
+
+        Args:
+            entity: Who calls, with the presentation contexts that it asks for.
+
+        Returns:
+            The association; whether the call was answered, it says itself.
+        """
         return entity.associate(self.address.host, self.address.port, ae_title=self.address.title)
 
 

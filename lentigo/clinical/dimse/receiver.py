@@ -127,7 +127,14 @@ class Receiver:
             self.server = None
 
     def handle_store(self, event: Any) -> Dataset:
-        """Takes an image, or says why not: the status that is sent back."""
+        """Takes an image, or says why not.
+
+        Args:
+            event: Of pynetdicom, with the object as it was received.
+
+        Returns:
+            The status that is sent back.
+        """
         self.received_bytes.pop(event.assoc, None)
         uid = clean_value(event.request.AffectedSOPInstanceUID)
         sop_class = clean_value(event.request.AffectedSOPClassUID)
@@ -143,28 +150,51 @@ class Receiver:
             return self.refuse(OUT_OF_RESOURCES, uid, f"the disk is full ({error})")
 
     def take(self, instance: Instance, content: bytes) -> Dataset:
-        """Keeps an image unless it waits already, or is answered."""
+        """Keeps an image unless it waits already, or is answered.
+
+        Args:
+            instance: Its UIDs and its number of frames.
+            content: The file.
+
+        Returns:
+            The status that is sent back.
+        """
         if self.dry_run:
             self.report(instance)
             return make_status(NOT_AUTHORIZED, "a dry run, in which nothing is kept")
         names = instance.list_names()
+        # Stored before, by the same model: the sender only wants to hear that it arrived
         if not all(self.spool.is_done(name_report(self.model, name)) for name in names):
             self.spool.keep(instance.uid, content)
             self.arrived.set()
         return make_status(SUCCESS)
 
     def refuse(self, code: int, uid: str, reason: str) -> Dataset:
-        """Reports an image that is not taken; gives the status for its sender."""
+        """Reports an image that is not taken.
+
+        Args:
+            code: The status of C-STORE.
+            uid: The image's SOP Instance UID; "" where it has none.
+            reason: In words.
+
+        Returns:
+            The status for its sender.
+        """
         self.report(Problem(uid or "an image without a UID", reason))
         return make_status(code, reason)
 
     def count_bytes(self, event: Any) -> None:
-        """Ends an association that sends more than an image may have."""
+        """Ends an association that sends more than an image may have.
+
+        Args:
+            event: Of pynetdicom, with a piece of a message.
+        """
         items = getattr(event.pdu, "presentation_data_value_items", ())
         size = sum(len(item.presentation_data_value) for item in items)
         total = self.received_bytes.get(event.assoc, 0) + size
         self.received_bytes[event.assoc] = total
         if total > MAX_FILE_BYTES:
+            # pynetdicom gathers an object in memory: without a limit a sender could fill it
             del self.received_bytes[event.assoc]
             caller = name_caller(event)
             limit = f"{MAX_FILE_BYTES / 1e6:.0f} MB"
@@ -172,11 +202,19 @@ class Receiver:
             event.assoc.abort()
 
     def forget_association(self, event: Any) -> None:
-        """Drops what was counted of an association that has ended."""
+        """Drops what was counted of an association that has ended.
+
+        Args:
+            event: Of pynetdicom, of the end of a connection.
+        """
         self.received_bytes.pop(event.assoc, None)
 
     def report_rejection(self, event: Any) -> None:
-        """Says who called in vain."""
+        """Says who called in vain.
+
+        Args:
+            event: Of pynetdicom, of a call that was rejected.
+        """
         called = clean_value(event.assoc.requestor.primitive.called_ae_title)
         reason = f"was rejected: it called {called!a}; expected {self.listening.title!a}"
         if called == self.listening.title:
@@ -184,7 +222,11 @@ class Receiver:
         self.report(Problem(name_caller(event), reason))
 
     def report_contexts(self, event: Any) -> None:
-        """Says what a caller offered and is not taken: SOP classes, and transfer syntaxes that are not read."""
+        """Says what a caller offered and is not taken: SOP classes, and transfer syntaxes that are not read.
+
+        Args:
+            event: Of pynetdicom, of a call that was accepted.
+        """
         refused = []
         for context in event.assoc.rejected_contexts:
             known = context.abstract_syntax in self.listening.classes
@@ -231,6 +273,7 @@ def make_status(code: int, reason: str = "") -> Dataset:
     status = Dataset()
     status.Status = code
     if reason:
+        # An Error Comment is a short ASCII text, in which a backslash would part two values
         comment = reason.encode("ascii", "replace").decode().replace("\\", "/")
         status.ErrorComment = comment[:MAX_COMMENT_LETTERS]
     return status

@@ -19,6 +19,7 @@ def check_base(base: str) -> httpx.URL:
     """
     url = httpx.URL("")
     with suppress(httpx.InvalidURL):
+        # A missing host is the error of both: no address, and one without a host
         url = httpx.URL(base)
     if (
         not url.host
@@ -34,6 +35,7 @@ def check_base(base: str) -> httpx.URL:
             f"address of {url.host} holds a name or a password; expected none: credentials are not "
             "supported, public photographs only"
         )
+    # Only below a slash are relative addresses joined to the path, instead of taking its place
     return url if url.path.endswith("/") else url.copy_with(path=f"{url.path}/")
 
 
@@ -47,6 +49,7 @@ def is_loopback(host: str) -> bool:
     (True, True, False)
     """
     try:
+        # localhost is a name, which is no address to `ipaddress`
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

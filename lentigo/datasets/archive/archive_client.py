@@ -49,6 +49,7 @@ class Archive:
         Args:
             selection: What is asked for: a query, collections, a limit.
         """
+        # Asked one by one first: a number that is mistyped would else be an empty search
         for number in selection.collections:
             if not self._read_page(self._address(collections=number, limit=1))["results"]:
                 raise UsageError(
@@ -57,6 +58,7 @@ class Archive:
                 )
         pages = self._read_pages(selection)
         first = next(pages)
+        # Licences are chosen here, not by the archive, so its count is not that of the selection
         count = first["count"] if not selection.licenses else None
         if count is not None and selection.limit is not None:
             count = min(count, selection.limit)
@@ -93,6 +95,7 @@ class Archive:
 
     def _read_pages(self, selection: Selection) -> Iterator[dict[str, Any]]:
         limit = PAGE_IMAGES
+        # A small limit needs no full page
         if selection.limit is not None and not selection.licenses:
             limit = min(PAGE_IMAGES, selection.limit)
         address = self._address(
@@ -100,6 +103,7 @@ class Archive:
         )
         seen = set()
         while address:
+            # An archive that points back would be read for ever
             if address in seen:
                 raise ArchiveError(
                     f"{self.transport.base.host}: comes back to a page that was read; expected the next "
@@ -113,6 +117,7 @@ class Archive:
     def _request_page(self, address: str, selection: Selection) -> dict[str, Any]:
         try:
             return self._read_page(address)
+        # The archive answers 400 for a query that it cannot parse
         except Refusal as refusal:
             if refusal.status == 400 and "query" in refusal.detail.lower():
                 raise UsageError(
@@ -130,6 +135,7 @@ class Archive:
         results = take(page, "results", list)
         count = page.get("count")
         following = page.get("next")
+        # `count` may be null, and `next` is on the last page
         if not isinstance(count, int | None) or not isinstance(following, str | None):
             raise ArchiveError(
                 f"the archive's page has count {count!r} and next {following!r}; {NEW_INTERFACE}"
@@ -146,6 +152,7 @@ class Archive:
         with self.transport.open_archive(address) as response:
             kind = response.headers.get("content-type", "")
             body = bytearray()
+            # Counted while it comes: an endless answer must not fill the memory
             for part in self.transport.read_chunks(response):
                 body += part
                 if len(body) > MAX_BYTES:

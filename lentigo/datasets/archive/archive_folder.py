@@ -62,6 +62,7 @@ class ArchiveFolder:
         Args:
             image: As the archive lists it.
         """
+        # An address may carry a signature after a question mark
         suffix = Path(image.url.partition("?")[0]).suffix.lower()
         return self.out / f"{image.isic_id}{suffix if suffix in SUFFIXES else '.jpg'}"
 
@@ -86,6 +87,7 @@ class ArchiveFolder:
         wanted = make_header(url, selection)
         if known == wanted:
             return False
+        # The same selection with a larger limit only adds photographs
         same = known | {"limit": None} == wanted | {"limit": None}
         if not same or (selection.limit or math.inf) < (known["limit"] or math.inf):
             raise UsageError(
@@ -109,6 +111,7 @@ class ArchiveFolder:
             lock(file, self.out)
             with name_full_disk(self.out):
                 end_line(file)
+                # Names of files that were being written when a process was killed
                 for folder in (self.out, self.out / "licenses", self.listing.parent):
                     for unfinished in folder.glob(".*.*-*.part*"):
                         unfinished.unlink(missing_ok=True)
@@ -144,6 +147,7 @@ class ArchiveFolder:
         receipt = self.receipts.get(image.isic_id)
         path = self.place(image)
         if receipt is None or receipt.file != path.name or receipt.size != image.size:
+            # The size first: hashing half a million files is slow
             return False
         try:
             return path.stat().st_size == image.size and hash_file(path) == receipt.sha256
@@ -166,6 +170,7 @@ class ArchiveFolder:
             for image in images:
                 file.write(json.dumps(asdict(image)) + "\n")
                 listed.add(image.isic_id)
+            # A photograph that was withdrawn stays, as long as its file does
             for image in self._read_earlier_images():
                 if image.isic_id in self.receipts and image.isic_id not in listed:
                     file.write(json.dumps(asdict(image)) + "\n")
@@ -222,6 +227,7 @@ class ArchiveFolder:
                 present.add(isic_id)
         needed = 0
         for image in self._without(present):
+            # A file takes whole blocks on the disk
             blocks = math.ceil(image.size / BLOCK_BYTES)
             needed += blocks * BLOCK_BYTES
         free = shutil.disk_usage(self.out).free

@@ -13,6 +13,7 @@ from lentigo.errors import ArchiveError
 NEW_INTERFACE = (
     "expected version 2 of the ISIC archive's interface: it may have changed, look for a newer Lentigo"
 )
+# Names become file names, so nothing else may be in them
 IDENTIFIER = re.compile(r"ISIC_\d{7,}")
 LICENSE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
@@ -35,6 +36,7 @@ class ArchiveImage:
         """A row of metadata.csv."""
         cells = {}
         for name, value in self.fields.items():
+            # A cell of CSV holds a word, so what is nested becomes JSON
             cells[name] = json.dumps(value) if isinstance(value, dict | list) else value
         return cells | {
             "isic_id": self.isic_id,
@@ -53,6 +55,7 @@ def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) ->
     """
     seen: set[str] = set()
     for page in pages:
+        # A page may overlap the last one, where photographs were added meanwhile
         images = {}
         for record in page["results"]:
             image = parse_image(record)
@@ -82,12 +85,14 @@ def parse_image(record: Any) -> ArchiveImage:
         )
     license_name = take(record, "copyright_license", str)
     size = take(record, "files.full.size", int)
+    # Both become names of files or sizes of them: whatever else is there is refused
     if not LICENSE_NAME.fullmatch(license_name) or size < 1:
         raise ArchiveError(
             f"the archive lists {name} with the licence {license_name!r} and {size} bytes; {NEW_INTERFACE}"
         )
     metadata = take(record, "metadata", dict)
     fields: dict[str, Any] = {}
+    # Two parts of the archive's record make one row here
     for part in ("acquisition", "clinical"):
         if part in metadata:
             fields |= take(metadata, part, dict)
@@ -116,6 +121,7 @@ def take(record: Any, path: str, kind: type) -> Any:
     value = record
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
+    # True is an int in Python, and no size
     if not isinstance(value, kind) or isinstance(value, bool):
         entry = "an entry"
         if isinstance(record, dict) and isinstance(record.get("isic_id"), str):

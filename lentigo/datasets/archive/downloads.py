@@ -115,6 +115,7 @@ def download_archive(
         archive = Archive(transport)
         base = str(transport.base)
         found = None
+        # Asked before the folder is claimed: a wrong query leaves nothing behind
         if folder.needs_listing(base, selection) or update:
             found = archive.search(selection)
         with folder.claim():
@@ -130,6 +131,7 @@ def complete_folder(
     """Fetches what a folder's listing names and the folder lacks: the terms first, then the photographs."""
     folder.check_space()
     listing = folder.write_tables()  # whoever is interrupted has a data set, of what is there
+    # Terms first: photographs without their licence would be of no use
     problems = fetch_licenses(archive, folder, sorted(listing.licenses))
     present = 0  # photographs
     fetched = 0  # of these, by this call
@@ -150,6 +152,7 @@ def complete_folder(
         ) from None
     finally:
         results.close()
+    # Rows for what is there: a manifest never names a file that is missing
     if missing:
         listing = folder.write_tables({problem.image for problem in missing})
     return Download(
@@ -167,6 +170,7 @@ def fetch_licenses(archive: Archive, folder: ArchiveFolder, names: Iterable[str]
     problems = []
     for name in names:
         path = folder.out / "licenses" / f"{name}.txt"
+        # A licence that was fetched once is not fetched again
         if not path.exists():
             try:
                 write_text(path, archive.read_license(name))
@@ -192,6 +196,7 @@ def fetch_images(
             yield ahead.popleft().result()
     finally:
         archive.transport.stopped.set()
+        # Fetches that have not begun are dropped; those under way see `stopped`
         pool.shutdown(cancel_futures=True)
 
 
@@ -215,6 +220,7 @@ def stop_at_failures(results: Iterable[Kept | Problem]) -> Iterator[Kept | Probl
 
 def keep_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> Kept | Problem:
     """Sees to it that a photograph is there, whole."""
+    # Whole means hashed: a file that was cut short on the disk is fetched again
     if folder.is_whole(image):
         return Kept(image.size, False)
     try:
@@ -234,6 +240,7 @@ def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) ->
     path = folder.place(image)
     try:
         return archive.transport.retry(lambda: save_file(archive.transport, image, path))
+    # Signed addresses expire: the archive is asked for a new one, once
     except Refusal as refusal:
         now = archive.find_image(image.isic_id)
         if now is None:
@@ -253,6 +260,7 @@ def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
     Raises `Fault` for what may pass, `Refusal`, `ArchiveError` and `SpaceError`.
     """
     with transport.open_file(image.url) as response, write_whole(path) as part:
+        # Written aside; at the end of the block it is moved to its place, or removed
         digest = save_body(transport, response, part, image.size)
         try:
             measure_image(part)
@@ -278,6 +286,7 @@ def save_body(transport: Transport, response: httpx.Response, part: Path, size: 
     count = 0
     with part.open("wb") as file:
         for chunk in transport.read_chunks(response):
+            # An answer that is too long is not written to its end
             count += len(chunk)
             if count > size:
                 break

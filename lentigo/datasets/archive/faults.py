@@ -82,6 +82,7 @@ def judge_status(response: httpx.Response, patience: Patience) -> None:
         return
     if status in PASSING_STATUSES or status >= 500:
         asked = read_retry_after(response.headers.get("retry-after"))
+        # Longer than anybody would wait for a command
         if asked is not None and asked > patience.longest_asked:
             raise ArchiveError(
                 f"{place}: answered {status} and asks to be left alone for {asked:.0f} s; run the same "
@@ -114,6 +115,7 @@ def name_fault(error: httpx.HTTPError, url: httpx.URL) -> ArchiveError:
         error: Of httpx.
         url: That was asked.
     """
+    # httpx leaves some messages empty
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     if "CERTIFICATE_VERIFY_FAILED" in what:
         return ArchiveError(

@@ -32,6 +32,7 @@ def make_header(url: str, selection: Selection) -> dict[str, Any]:
         url: Of the archive.
         selection: What was asked for.
     """
+    # Without order, so that the same words in another order are the same selection
     return {
         "archive": url,
         "query": selection.query.strip(),
@@ -66,6 +67,7 @@ def summarise(images: Iterable[ArchiveImage]) -> Listing:
         fields.update(image.fields)
         licenses[image.license] += 1
         attributions[image.attribution] += 1
+    # The archive's own tool writes these three first
     columns = (*BASE_COLUMNS, *sorted(fields - set(BASE_COLUMNS)))
     return Listing(licenses.total(), columns, licenses, attributions)
 

@@ -45,6 +45,7 @@ def end_line(file: BinaryIO) -> None:
     Args:
         file: Open for reading and appending.
     """
+    # Empty files have no last line
     if file.seek(0, os.SEEK_END):
         file.seek(-1, os.SEEK_END)
         if file.read(1) != b"\n":
@@ -62,6 +63,7 @@ def lock(file: BinaryIO, out: Path) -> None:
     """
     try:
         import fcntl
+    # Windows has no such locks
     except ImportError:
         return
     try:

@@ -53,6 +53,7 @@ class Selection:
             parts.append(f"collections {' and '.join(map(str, self.collections))}")
         if self.licenses:
             parts.append(f"licences {' and '.join(self.licenses)}")
+        # 0 is refused before, so this is whether there is one
         if self.limit:
             parts.append(f"at most {self.limit}")
         return ", ".join(parts) or "everything"
@@ -97,6 +98,7 @@ def split_commas(texts: Iterable[str]) -> list[str]:
 
 def check_query(query: str) -> None:
     """Raises `UsageError` for a query with a field that the archive no longer has."""
+    # A field's name within quotation marks is a word that is looked for
     outside = re.sub(r'"[^"]*"', '""', query)  # of quotation marks
     for field, cure in FORMER_FIELDS.items():
         if re.search(rf"(?<!\w){field}\s*:", outside):

@@ -51,8 +51,10 @@ class Transport:
         self.answered = False
         self.client = httpx.Client(
             headers={"User-Agent": f"lentigo/{__version__}"},
+            # Connecting takes seconds at most, an answer may take longer
             timeout=httpx.Timeout(patience.timeout, connect=min(10.0, patience.timeout), pool=None),
             limits=httpx.Limits(max_connections=threads + 1, max_keepalive_connections=threads + 1),
+            # An archive on this machine is not asked by way of a proxy
             trust_env=not is_loopback(self.base.host),  # proxies and certificates of the environment
         )
 
@@ -93,6 +95,7 @@ class Transport:
         """Whether the last attempt was the last one that is made."""
         fault = find_fault(state)
         limit = self.patience.attempts
+        # An address that never answered is mistyped more often than busy
         if isinstance(fault, ContentFault) or (isinstance(fault, Unreachable) and not self.answered):
             limit = self.patience.few_attempts
         return state.attempt_number >= limit
@@ -105,6 +108,7 @@ class Transport:
             return fault.asked + random.uniform(0, self.patience.first_wait)
         doubled = self.patience.first_wait * 2 ** (state.attempt_number - 1)
         wait = min(doubled, self.patience.longest_wait)
+        # By chance, so that threads that failed together do not ask together
         return wait + random.uniform(0, wait)
 
     def open_archive(self, url: str) -> AbstractContextManager[httpx.Response]:
@@ -134,6 +138,7 @@ class Transport:
     ) -> Iterator[httpx.Response]:
         target = parse_url(url)
         try:
+            # Redirects by hand: each place is checked before it is asked
             for _ in range(MAX_REDIRECTS + 1):
                 if self.stopped.is_set():
                     raise Stopped("stopped")

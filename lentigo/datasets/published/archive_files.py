@@ -42,6 +42,7 @@ def find_tables(root: Path, depth: int = MAX_DEPTH) -> list[Path]:
     for here, folders, names in os.walk(root):
         layer = len(Path(here).relative_to(root).parts) + 1
         deeper = [name for name in folders if not name.startswith(".")]
+        # Changed in place: `os.walk` then goes no deeper
         folders[:] = sorted(deeper) if layer < depth else []
         for name in names:
             if is_table(Path(name)) and not name.startswith("."):
@@ -63,6 +64,7 @@ def peek_columns(path: Path) -> frozenset[str]:
             return frozenset(PH2)
         if is_headless(path):
             return frozenset(HEADLESS)
+        # The first lines are enough: tables of an archive may be large
         return frozenset(name.strip().lower() for name in split_header(path))
     except (OSError, ValueError):
         return frozenset()
@@ -70,6 +72,7 @@ def peek_columns(path: Path) -> frozenset[str]:
 
 def is_headless(path: Path) -> bool:
     """Whether a table begins with a photograph and its class, as that of ISIC 2016 does."""
+    # Two cells in the first line, both of them values: no header stands there
     _, line = read_head(path)
     cells = [clean_cell(cell).lower() for cell in line.split(guess_separator(line))]
     if len(cells) != 2:
@@ -127,10 +130,12 @@ def read_lower(path: Path) -> pd.DataFrame:
             table = read_bars(path)
         else:
             table = read_delimited(path, WORD_COLUMNS, HEADLESS if is_headless(path) else None)
+    # pandas names no file, and ends a message with several lines
     except (OSError, ValueError) as error:
         lines = str(error).splitlines() or [str(error)]
         raise DataError(f"{path}: not a readable table ({lines[0]}); expected CSV{CURE}") from error
     table.columns = [str(name).strip().lower() for name in table.columns]
+    # The first of columns with one name: a spreadsheet may repeat them
     return table.loc[:, ~table.columns.duplicated()]
 
 
@@ -138,6 +143,7 @@ def read_bars(path: Path) -> pd.DataFrame:
     """PH2's table: `PH2_dataset.txt`, where a number stands for the clinical diagnosis, or its sheet as CSV,
     where a cross stands in one of three columns.
     """
+    # With a byte order mark, as spreadsheets write it
     lines = path.read_text("utf-8-sig", "replace").splitlines()
     rows = [split_bars(line) for line in lines]
     places = find_ph2_columns(rows)
@@ -177,6 +183,7 @@ def read_ph2_diagnosis(cells: list[str], places: dict[str, int]) -> str | None:
         place = places.get(column)
         return "" if place is None or place >= len(cells) else cells[place]
 
+    # One cross: a row with two is read by its number
     crossed = [word for word in PH2_DIAGNOSES.values() if read_cell(word)]
     if len(crossed) == 1:
         return crossed[0]

@@ -51,6 +51,7 @@ def read_archive(
         policy = find_policy("ham10000")
     if not path.is_file():
         return None
+    # Tables of other data sets may have the name metadata.csv, too
     claimant = find_archive([peek_columns(path)])
     if claimant is not None and claimant != archive:
         raise DataError(
@@ -59,6 +60,7 @@ def read_archive(
         )
     files = FileLookup([folder])
     rows, contradictory = read_rows(archive, [path])
+    # The user's mapping comes last, and wins over the policy
     rows, unlabelled = label_rows(rows, policy, archive.shown, mapping)
     located, unfound = locate_rows(rows, files, folder)
     table = located.drop(columns=["name", "judged", "diagnosis_name", "published", "listed_in"])
@@ -81,6 +83,7 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
         DataError: A table cannot be read.
     """
     rows = pd.concat([read_one(archive, path) for path in paths], ignore_index=True)
+    # Diagnosis and class together: rows that repeat both are one statement
     statements = []
     for word, group in zip(rows["diagnosis"], rows["published"], strict=True):
         statements.append(f"{word}\n{group}")
@@ -93,6 +96,7 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
             Problem(str(name), f"has several diagnoses ({quoted}): left out; expected one: correct the table")
         )
     rows = rows[~contradictory]
+    # Rows that say the same are one photograph; the first value of each column is kept
     if rows["name"].duplicated().any():
         rows = rows.groupby("name", sort=False, as_index=False).first()
     return rows, problems
@@ -101,11 +105,14 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
 def read_one(archive: Archive, path: Path) -> pd.DataFrame:
     """The rows of one table of an archive; see `read_rows`."""
     table = read_metadata(path, archive)
+    # A row without a name is the end of a spreadsheet
     table = archive.read(table[table[archive.key].notna()].reset_index(drop=True))
+    # The archive's own word for the column
     if "license" not in table:
         table = table.rename(columns={"copyright_license": "license"})
     names = table[archive.key].astype(str).map(strip_name)
     table = table.assign(name=names, source=archive.source, listed_in=str(path))
+    # A row's own licence is more exact than the set's
     if archive.license is not None:
         own = table.get("license", pd.Series(None, index=table.index, dtype=object))
         table = table.assign(license=fill_missing(own, archive.license))
@@ -132,6 +139,7 @@ def label_rows(
     """
     meanings = mapping or {}
     judged = judge_diagnoses(rows["diagnosis_name"], rows["published"], policy)
+    # By words as people type them, so that `--map NV=benign` is found
     meant = rows["diagnosis"].map(lambda word: meanings.get(spell_word(word)), na_action="ignore")
     judged = judged.where(meant.isna(), meant)
     rows = rows.assign(judged=judged, label=judged.where(judged.isin(DECIDED), None))
@@ -172,12 +180,14 @@ def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd
         if isinstance(found, Problem):
             problems.append(found)
         else:
+            # A file that is not there keeps its name, and is listed by `make_dataset`
             images.append(str(found or folder / f"{name}.jpg"))
     located = rows[np.array(clear, dtype=bool)].assign(image=images)
     masks: list[str | None] = []
     for name in located["name"]:
         mask = files.find_mask(name)
         masks.append(None if mask is None else str(mask))
+    # A column without a mask would only look as if masks had been looked for
     if any(masks):
         located = located.assign(mask=pd.Series(masks, index=located.index, dtype=object))
     return located, problems
@@ -197,6 +207,7 @@ def name_ids(rows: pd.DataFrame, namespace: str) -> pd.DataFrame:
     for column in ID_COLUMNS:
         if column in rows:
             named[column] = rows[column].map(lambda value: name_id(value, namespace), na_action="ignore")
+    # The archive's number joins photographs that several data sets publish
     numbers = rows["name"].map(find_isic_id)
     if numbers.notna().any():
         named["isic_id"] = numbers.where(numbers.notna(), None)

@@ -51,6 +51,7 @@ class Archive:
         Args:
             columns: The names of the table's columns.
         """
+        # By columns alone: people rename tables, and archives have several names for one
         if self.key not in columns or not columns.issuperset(self.needs):
             return False
         return not self.some or not columns.isdisjoint(self.some)
@@ -244,6 +245,7 @@ def find_archive(tables: Iterable[frozenset[str]]) -> Archive | None:
         The first of `ARCHIVES` that claims one; None without any.
     """
     listed = list(tables)
+    # In order: a table that two of them claim is of the first
     for archive in ARCHIVES:
         if any(archive.claims(columns) for columns in listed):
             return archive

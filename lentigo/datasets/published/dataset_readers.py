@@ -79,6 +79,7 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
         refuse_place(place)
     readings = []
     archives = [archive for archive in ARCHIVES if archive.name in kinds]
+    # One look through the folders serves all archives of a source
     if archives:
         roots = [place.root, *pools]
         if place.only is not None:  # a table that was named: what was named beside it comes first
@@ -86,10 +87,12 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
         files = FileLookup(roots)
         for archive in archives:
             readings.append(read_tables(place, archive, policy, files))
+        # Once for all: the folders are the same for each of them
         readings[0].problems.extend(files.problems)
     if "manifest" in kinds:
         for path in place.claimed.get("manifest", []):
             readings.append(read_manifest(place, path, policy))
+    # Folders count only where no table says more
     if kinds[0] in ("folders", "med-node") and place.class_root is not None:
         readings.append(read_folders(place, place.class_root, policy, kinds[0]))
     if not readings:
@@ -133,6 +136,7 @@ def list_further_tables(place: Place, tables: Sequence[Path]) -> list[Path]:
     taken = set(tables)
     for paths in place.claimed.values():
         taken.update(paths)
+    # A table that was named alone brings its own folder, not all below it
     near = place.tables if place.only is None else find_tables(place.root, depth=1)
     further = []
     for path in near:
@@ -145,6 +149,7 @@ def list_further_tables(place: Place, tables: Sequence[Path]) -> list[Path]:
 def name_licenses(rows: pd.DataFrame, archive: Archive) -> pd.DataFrame:
     """The rows with each photograph's own licence, where any table gives it, before that of the data set."""
     terms = pd.Series([archive.license] * len(rows), index=rows.index, dtype=object)
+    # From the least to the most exact, so that the last one filled in is the one that counts
     for name in reversed(LICENSE_COLUMNS):
         if name in rows:
             terms = fill_missing(blank_placeholders(rows[name]), terms)
@@ -187,6 +192,7 @@ def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
     if place.only is None:
         refuse = partial(find_escape, foreign=place.foreign)
     dataset = load_manifest(path, refuse, replace(place.columns, policy=policy.name))
+    # A file called manifest says nothing: its folder does
     source = path.absolute().parent.name if path.stem.lower() in PLAIN_NAMES else path.stem
     rows = dataset.table
     words = rows["label"]
@@ -217,6 +223,7 @@ def find_escape(image: str, foreign: bool) -> str | None:
     >>> find_escape("../a.jpg", False) is None, find_escape("/a.jpg", True) is None
     (False, False)
     """
+    # A path of Windows is one on every system: the manifest may come from there
     if os.path.isabs(image) or PureWindowsPath(image).drive:
         if foreign:
             return "an absolute path in a manifest from a ZIP: left out; expected a path below the manifest"
@@ -235,5 +242,6 @@ def count_words(rows: pd.DataFrame) -> pd.DataFrame:
     if "published" not in rows:
         rows = rows.assign(published=None)
     words = rows[MAPPING_COLUMNS].astype(object)
+    # Missing values as None, which JSON has a word for
     words = words.where(words.notna(), None)
     return words.groupby(MAPPING_COLUMNS, dropna=False, sort=False).size().reset_index(name="n")

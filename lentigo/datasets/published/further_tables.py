@@ -75,6 +75,7 @@ def expand_lesions(rows: pd.DataFrame, paths: Iterable[Path], archive: Archive) 
         if not {"isic_id", LESION_COLUMN} <= peek_columns(path):
             continue
         pairs = read_lower(path).dropna(subset=["isic_id", LESION_COLUMN])
+        # A photograph shows one lesion: a second row of it would double it
         pairs = pairs[["isic_id", LESION_COLUMN]].drop_duplicates("isic_id")
         pairs = pairs.assign(**{LESION_COLUMN: pairs[LESION_COLUMN].astype(str).str.strip()})
         lesions = rows.drop(columns=[LESION_COLUMN], errors="ignore").rename(columns={"name": LESION_COLUMN})
@@ -92,12 +93,15 @@ def add_columns(rows: pd.DataFrame, facts: pd.DataFrame, key: str) -> pd.DataFra
     """
     facts = facts.dropna(subset=[key])
     facts.index = facts.pop(key).astype(str).map(strip_name)
+    # Two rows of one photograph: the first one counts
     facts = facts[~facts.index.duplicated()]
+    # A table of other photographs adds nothing but empty columns
     if not rows["name"].isin(facts.index).any():
         return rows
     added = {}
     for column in facts.columns.difference(list(OUR_COLUMNS)):
         told = rows["name"].map(facts[column]).astype(object)
+        # What the main table says stays; only its gaps are filled
         added[column] = fill_missing(rows[column], told) if column in rows else told
     return rows.assign(**added)
 
@@ -110,6 +114,7 @@ def add_pairs(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         names = pairs[column].astype(str).map(strip_name)
         halves.append(pd.DataFrame({"name": names, "pair": range(len(pairs))}))
     named = pd.concat(halves, ignore_index=True)
+    # Pairs that share a photograph are one group
     named = named.assign(group=group_images(named, ("name", "pair"))).drop_duplicates("name")
     # A group is called after the first of its photographs
     first_names = named.groupby("group")["name"].min()

@@ -91,22 +91,29 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
         digest_of[path] = None if isinstance(result, Problem) else result
         if isinstance(result, Problem) and result.error == NO_FILE:
             absent_paths.add(path)
+    # By path, since rows of several tables may name one file
     digests = rows["image"].map(digest_of)
     absent = rows["image"].isin(absent_paths)
     tables = rows.get("listed_in", pd.Series(None, index=rows.index, dtype=object))
     # Rows of tables of which no photograph is there
     empty = tables.notna() & absent.groupby(tables.fillna("")).transform("all")
-    problems = []
-    for table, images in rows.loc[empty, "image"].groupby(tables[empty]):
-        reason = (
-            f"none of its {len(images)} photographs is there; expected files such as "
-            f"{Path(images.iloc[0]).name}: name their folder or ZIP too"
-        )
-        problems.append(Problem(str(table), reason))
+    problems = explain_absent(rows.loc[empty, "image"], tables[empty])
     for path in rows.loc[digests.isna() & ~empty, "image"].unique():
         problems.append(result_of[path])
     usable = digests.notna()
     return rows[usable].assign(digest=digests[usable]), problems
+
+
+def explain_absent(images: pd.Series, tables: pd.Series) -> list[Problem]:
+    """A problem for each table of which no photograph is there, from the rows' paths and their tables."""
+    problems = []
+    for table, paths in images.groupby(tables):
+        reason = (
+            f"none of its {len(paths)} photographs is there; expected files such as "
+            f"{Path(paths.iloc[0]).name}: name their folder or ZIP too"
+        )
+        problems.append(Problem(str(table), reason))
+    return problems
 
 
 def inspect_image(path: str) -> str | Problem:
@@ -114,6 +121,7 @@ def inspect_image(path: str) -> str | Problem:
     if not is_file(path):
         return Problem(path, NO_FILE)
     try:
+        # The header is enough: decoding half a million photographs takes hours
         content = read_content(path)
         with name_damage(content, path), open_image(content, path):
             return hashlib.sha256(content).hexdigest()
@@ -131,6 +139,7 @@ def merge_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         The rows, what several tables say of a file put together; and the problems of files that they give
         both labels.
     """
+    # Links are followed: two names of one file are one photograph
     places = rows["image"].map(os.path.realpath)
     contradictory = rows.groupby(places)["label"].transform("nunique") > 1
     problems = []
@@ -160,6 +169,7 @@ def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], 
     keys = [column for column in ("digest", "isic_id", "duplicate_group") if column in rows]
     groups = pd.Series(group_images(rows, keys), index=rows.index)
     several = groups.groupby(groups).transform("size") > 1
+    # Names come from contents, so that a second import gives the same ones
     names = name_groups(rows, groups)
     rows = rows.assign(duplicate_group=names.where(several, None))
     duplicates = rows[several]
@@ -184,6 +194,7 @@ def name_groups(rows: pd.DataFrame, groups: pd.Series) -> pd.Series:
     """
     names = ("sha256:" + rows["digest"].str[:16]).astype(object)
     if "isic_id" in rows:
+        # Numbers are the archive's own, hashes those of whoever has the file
         numbers = rows["isic_id"].map(lambda value: f"isic:{value}", na_action="ignore")
         names = fill_missing(numbers, names)
     return names.groupby(groups).transform("min")
@@ -199,6 +210,7 @@ def tidy_rows(rows: pd.DataFrame, out: Path) -> pd.DataFrame:
     Returns:
         Columns under our names, the usual ones first, empty ones dropped, paths relative to the manifest.
     """
+    # A column of nothing but gaps says nothing
     table = rows.drop(columns=list(INNER_COLUMNS), errors="ignore").dropna(axis="columns", how="all")
     for column in ("image", "mask"):
         if column in table:

@@ -35,7 +35,7 @@ from lentigo.datasets.published.places import Place, check_kind, list_kinds, ope
 from lentigo.datasets.tables.diagnosis_columns import add_diagnoses, count_diagnoses
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.errors import DataError, UsageError
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, quote_first
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def import_datasets(
     if not paths:
         raise UsageError("no source was named; expected folders, tables or ZIP files of public data sets")
     refuse_overwriting(paths, out)
+    # What a killed import left half written
     remove_leftovers(out.parent)
     folder = Path(extract) if extract else out.parent
     places = []
@@ -246,6 +247,7 @@ def name_readings(readings: Iterable[Reading]) -> list[pd.DataFrame]:
     for reading in readings:
         used[reading.namespace] += 1
         namespace = reading.namespace
+        # A public data set keeps its namespace: the same lesion may come from two sources
         if used[namespace] > 1 and namespace not in shared:
             namespace = f"{namespace}-{used[namespace]}"
         tables.append(name_ids(reading.rows, namespace).assign(given=reading.given, kind=reading.kind))
@@ -254,9 +256,7 @@ def name_readings(readings: Iterable[Reading]) -> list[pd.DataFrame]:
 
 def refuse_empty(readings: list[Reading], problems: list[Problem]) -> None:
     """Raises `DataError` for an import of which nothing is left."""
-    first = ", and none was named"
-    if problems:
-        first = f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}"
+    first = quote_first(problems) or ", and none was named"
     sources = ", ".join(reading.given for reading in readings)
     raise DataError(f"{sources}: no photograph is left to import{first}")
 
@@ -282,6 +282,7 @@ def describe_mapping(mapping: pd.DataFrame) -> tuple[dict[str, Any], ...]:
 
 def make_plain(value: Any) -> Any:
     """None for a missing value, an int for one of NumPy's; others stay."""
+    # JSON has no NaN, and does not write NumPy's numbers
     if pd.isna(value):
         return None
     if isinstance(value, int) or hasattr(value, "dtype"):

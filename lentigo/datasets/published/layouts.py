@@ -98,7 +98,9 @@ def read_isic_archive(table: pd.DataFrame) -> pd.DataFrame:
     """The ISIC archive's own table: `diagnosis_1` is Benign, Indeterminate or Malignant, `diagnosis_3` is
     what others call the diagnosis.
     """
+    # Older tables have `benign_malignant` alone
     group = "diagnosis_1" if "diagnosis_1" in table else "benign_malignant"
+    # The most exact diagnosis that the table has; its class where a row has none
     finest = find_first(table, ("diagnosis_3", "diagnosis", "diagnosis_2")) or group
     return describe(table, fill_missing(table[finest], table[group]), read_classes(table[group]))
 
@@ -119,6 +121,7 @@ def read_2017(table: pd.DataFrame) -> pd.DataFrame:
     description.
     """
     marked = read_marks(table, ("melanoma", "seborrheic_keratosis"))
+    # The challenge's third class is what is neither: a nevus
     words = marked.where(marked != "", "nevus")
     return describe(table, words.where(marked.notna(), None))
 
@@ -131,6 +134,7 @@ def read_one_hot(year: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def read(table: pd.DataFrame) -> pd.DataFrame:
         """Reads a table of that year."""
         codes = ONE_HOT_CODES[year]
+        # UNK stands in the test set alone
         columns = (*codes, "unk") if "unk" in table else codes
         marked = read_marks(table, columns)
         described = describe(table, marked.where(marked != "", None).str.upper(), among=codes)
@@ -144,6 +148,7 @@ def read_marks(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
     no number.
     """
     numbers = table[list(columns)].apply(read_numbers)
+    # Votes of several readers may be fractions: more than half is a mark
     marked = (numbers > 0.5).to_numpy()  # (rows, columns)
     count = marked.sum(axis=1)
     names = np.array(columns, dtype=object)[marked.argmax(axis=1)]
@@ -189,6 +194,7 @@ def read_bcn20000(table: pd.DataFrame) -> pd.DataFrame:
 def read_derm7pt(table: pd.DataFrame) -> pd.DataFrame:
     """Derm7pt: twenty diagnoses; the dermoscopic photograph of each case, not the clinical one."""
     if "case_num" in table:
+        # The case is one lesion, photographed twice
         table = table.assign(lesion_id=table["case_num"])
     return describe(table, table["diagnosis"])
 

@@ -62,6 +62,7 @@ class Place:
         candidates = find_tables(self.root) if self.only is None else [self.only]
         tables = []
         for path in candidates:
+            # What was submitted to a challenge is what somebody predicted, not what a photograph shows
             if not is_same_file(path, self.out) and "submission" not in path.stem.lower():
                 tables.append(path)
         return tables
@@ -103,6 +104,7 @@ class Place:
         """
         if self.only is not None:
             return None
+        # Layer by layer: the nearest folder to the root is meant
         layer = [self.root]
         for _ in range(MAX_DEPTH):
             for folder in layer:
@@ -136,6 +138,7 @@ class Place:
 
     def name_kinds(self) -> list[str]:
         """The kinds that are read: the archives whose tables are there, else a manifest, else folders."""
+        # Tables of an archive say more than a manifest that somebody made of them
         archives = [archive.name for archive in ARCHIVES if archive.name in self.claimed]
         if archives:
             return archives
@@ -143,6 +146,7 @@ class Place:
             return ["manifest"]
         if self.class_root is None:
             return []
+        # MED-NODE has no table, only these two folders
         names = {child.name.lower() for child in list_subfolders(self.class_root)}
         return ["med-node" if names == MEDNODE_FOLDERS else "folders"]
 

@@ -44,6 +44,7 @@ class Allowance:
             members: All that it lists.
             wanted: Those of them that are to be unpacked.
         """
+        # Nothing is counted before all limits are checked: what is refused takes no allowance
         limits = self.limits
         count = self.members + len(members)
         total = self.total + count_bytes(wanted)
@@ -80,6 +81,7 @@ def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:
         total: Bytes that it unpacks to.
         limits: Say how much of the disk is left free.
     """
+    # The folder may be still to be made: the disk is that of the nearest one that is there
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if total + limits.spare_bytes > free:

@@ -101,6 +101,7 @@ def is_zip(path: PurePath) -> bool:
 
 def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
     """Why a member must not be written under its name, or None."""
+    # Read as a name of Windows, too: `C:..` is no path of POSIX, and leads outside there
     windows_name = PureWindowsPath(member.filename)
     climbs = name.is_absolute() or ".." in name.parts
     if climbs or windows_name.is_absolute() or windows_name.drive:
@@ -141,6 +142,7 @@ def write_member(
     target = folder.joinpath(*path.parts)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        # "x" makes a second member of one name an error instead of taking the place of the first
         with archive.open(member) as source, open(target, "xb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
         return []

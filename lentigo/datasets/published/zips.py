@@ -85,6 +85,7 @@ def choose_folder(folder: Path, stem: str, content: str) -> tuple[Path, bool]:
     """Where a ZIP is unpacked, and whether it was already: a folder of its name, or of name and content where
     that is another's.
     """
+    # A ZIP of the same name and other content gets a folder of its own
     for target in (folder / stem, folder / f"{stem}-{content[:8]}"):
         if not os.path.lexists(target):
             return target, False
@@ -117,6 +118,7 @@ def unpack_inner(
         except DataError as error:
             reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{shown}: ")
             problems.append(Problem(shown, reason))
+        # Its content is unpacked: twice on the disk is once too much
         path.unlink()
     return problems
 

@@ -38,6 +38,7 @@ def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:
     """
     renamed = {}
     for name, aliases in SUBJECT_COLUMNS.items():
+        # In the order of their aliases: the first is the archive's present name
         present = [alias for alias in aliases if alias in table]
         if name not in table and present:
             renamed[present[0]] = name
@@ -57,6 +58,7 @@ def tidy_cells(table: pd.DataFrame) -> pd.DataFrame:
     tidied = {}
     for name in GROUP_COLUMNS:
         if name in table:
+            # Spaces around an id would make two patients of one
             tidied[name] = blank_ids(strip_words(table[name]))
     for name in WORD_COLUMNS:
         if name in table:

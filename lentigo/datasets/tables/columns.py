@@ -102,6 +102,7 @@ def rename_columns(table: pd.DataFrame) -> pd.DataFrame:
     spelled = [spell_column(name) for name in names]
     renamed = []
     for name, spelling in zip(names, spelled, strict=True):
+        # Two columns that would get the same name keep their own, which options can then name
         renamed.append(spelling if spelled.count(spelling) == 1 else name)
     table = table.set_axis(renamed, axis="columns")
     return table.loc[:, ~table.columns.duplicated()]
@@ -152,6 +153,7 @@ def find_image_column(table: pd.DataFrame, options: TableOptions, place: object)
     for name in IMAGE_COLUMNS:
         if name in table:
             return name
+    # Without a name that is known: the column whose words look like names of photographs
     candidates = [name for name in table.columns if names_images(table[name])]
     if len(candidates) == 1:
         return candidates[0]
@@ -192,6 +194,7 @@ def find_label_column(table: pd.DataFrame, options: TableOptions, place: object,
     if "label" in table and "three_partition_label" not in table and but != "label":
         return "label"
     for name in (*CLASS_COLUMNS, *DIAGNOSIS_COLUMNS):
+        # A column of gaps says nothing, whatever its name
         if name in table and name != but and table[name].notna().any():
             return name
     raise DataError(

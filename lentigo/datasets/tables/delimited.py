@@ -104,10 +104,12 @@ def guess_encoding(path: Path) -> str:
     if wide is not None:
         return wide
     try:
+        # Read to its end: a single letter in another encoding may come late
         with open(path, encoding="utf-8") as file:
             while file.read(BLOCK):
                 pass
         return "utf-8-sig"
+    # Of Windows, in which every byte is a letter: spreadsheets of western Europe write it
     except UnicodeDecodeError:
         return "cp1252"
 
@@ -128,6 +130,7 @@ def find_wide_encoding(start: bytes) -> str | None:
         if start.startswith(mark):
             return encoding
     start = start[: len(start) // 2 * 2]  # whole letters of two bytes
+    # Every second byte is 0: letters of a western alphabet in two bytes
     if len(start) > 2 and not any(start[1::2]) and all(start[0::2]):
         return "utf-16-le"
     if len(start) > 2 and not any(start[0::2]) and all(start[1::2]):

@@ -45,6 +45,7 @@ def add_diagnoses(table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         if fill_diagnoses(table[column], mapped, written):
             used.append(column)
     if not used:
+        # An own column of diagnoses that no word was understood of: empty, so that all tables have it
         return table.assign(diagnosis=make_words([None] * len(table), table)), None
     if "diagnosis_word" in table:
         # What an earlier reading wrote there is nearer to the source
@@ -79,6 +80,7 @@ def fill_diagnoses(words: pd.Series, mapped: list[str | None], written: list[str
         written_of[word] = str(word).strip() if says_diagnosis(word) else None
     filled = False
     for row, word in enumerate(words):
+        # The key and its word come from the same column, so that they say the same
         if mapped[row] is None and key_of.get(word) is not None:
             mapped[row] = key_of[word]
             written[row] = written_of[word]

@@ -47,6 +47,7 @@ def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
         The table with those of `COLUMNS` that some file fills and that it did not have; the same table where
         no image is DICOM.
     """
+    # Without pydicom, and for photographs alone, no file is opened
     if not DICOM or not any(is_dicom_path(str(image)) for image in table["image"]):
         return table
     key = find_key()
@@ -97,6 +98,7 @@ def describe_columns(dataset: Dataset) -> dict[str, str]:
     laterality = clean_value(dataset.get("ImageLaterality")) or clean_value(dataset.get("Laterality"))
     values = {
         "patient_id": clean_value(dataset.get("PatientID")),
+        # Older objects say it of the series, newer ones of the image
         "lesion_id": find_lesion(dataset),
         "site": find_site(dataset),
         "laterality": LATERALITIES.get(laterality.upper(), ""),

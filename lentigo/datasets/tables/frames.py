@@ -32,25 +32,35 @@ def read_frame(frame: pd.DataFrame, options: TableOptions = TableOptions()) -> p
         raise DataError(f"{NAME}: has no row; expected one for each photograph, with image and label")
     table = rename_columns(frame.reset_index(drop=True))
     for column in table.columns:
+        # Categories have no value for what is filled in later
         if isinstance(table[column].dtype, pd.CategoricalDtype):
             table[column] = table[column].astype(object)
     table = blank_words(table)
     column = find_image_column(table, options, NAME)
-    images = table[column]
+    require_paths(table[column])
+    table[column] = table[column].map(str)
+    require_unique(table[column])
+    return table
+
+
+def require_paths(images: pd.Series) -> None:
+    """Raises `DataError` for a cell that names no file."""
     is_path = images.map(lambda image: isinstance(image, str | Path))
     if not is_path.all():
         row = int((~is_path).to_numpy().argmax())
         raise DataError(
-            f"{NAME}: row {row} of the column {column!r} holds {type(images[row]).__name__}; expected a path "
-            "or an address: save photographs that are in memory as files"
+            f"{NAME}: row {row} of the column {images.name!r} holds {type(images[row]).__name__}; expected a "
+            "path or an address: save photographs that are in memory as files"
         )
-    table[column] = images.map(str)
-    repeated = table[column].duplicated(keep=False)
+
+
+def require_unique(images: pd.Series) -> None:
+    """Raises `DataError` for a photograph that is named twice."""
+    repeated = images.duplicated(keep=False)
     if repeated.any():
-        first = table.loc[repeated, column].iloc[0]
-        rows = ", ".join(map(str, table.index[table[column] == first][:5]))
+        first = images[repeated].iloc[0]
+        rows = ", ".join(map(str, images.index[images == first][:5]))
         raise DataError(
             f"{NAME}: {first} stands in several rows ({rows}); expected each photograph once: "
-            f"frame.drop_duplicates({column!r})"
+            f"frame.drop_duplicates({images.name!r})"
         )
-    return table

@@ -42,6 +42,7 @@ def drop_refused(
         kept.append(reason is None)
         if reason is not None:
             problems.append(Problem(image, reason))
+    # One cause makes all rows unusable: that is an error of the table, not of each photograph
     if problems and not any(kept):
         raise DataError(
             f"{path}: none of its {len(problems)} photographs can be used; the first: {problems[0].image}: "
@@ -101,6 +102,7 @@ def place_images(path: Path, names: Sequence[str], roots: Sequence[Path] = ()) -
         A path for each name, or the problem that several files may be meant; addresses stay as they are.
     """
     files = NamedFiles(path.parent, roots)
+    # Addresses are not looked for on the disk; both keep their order
     local_names = [name for name in names if not is_address(name)]
     found = iter(files.find_all(local_names))
     return [name if is_address(name) else next(found) for name in names]
@@ -113,6 +115,7 @@ def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         table: With columns `image` and `label`.
     """
     present = table["image"].map(lambda image: is_address(image) or is_file(image))
+    # A file that is not there may be listed twice: it is reported once, as missing
     repeated = table["image"].duplicated() & present
     contradictory = table.groupby("image")["label"].transform("nunique") > 1
     problems = []

@@ -55,6 +55,7 @@ def choose_policy(words: Iterable[str]) -> str:
     >>> choose_policy(["akiec", "nv", "mel"]), choose_policy(["AK", "nevus"])
     ('ham10000', 'archive')
     """
+    # HAM10000's seven codes alone: its own policy, which counts akiec as malignant
     codes = {normalise(word) for word in words}
     return "ham10000" if codes <= HAM10000_CODES else "archive"
 
@@ -76,6 +77,7 @@ def understand_words(words: Iterable[Any], options: TableOptions) -> tuple[dict[
     used_policy = None
     for word in listed:
         spelled = spell_word(word)
+        # What the user says wins over words and policies
         if spelled in options.mapping:
             meanings[word] = options.mapping[spelled]
             continue
@@ -102,16 +104,12 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
     Raises:
         DataError: A word is not understood; with the option that says what it means.
     """
+    # Shortened: a column that is no label may hold whole sentences
     unknown = [shorten_word(word) for word, meaning in meanings.items() if meaning is None]
     if not unknown:
         return
     understood = [shorten_word(word) for word, meaning in meanings.items() if meaning is not None]
-    named = set(unknown[:MAX_QUOTED_WORDS])
-    quoted_words = []
-    for word, count in counts.items():
-        if shorten_word(word) in named:
-            quoted_words.append(f"{shorten_word(word)!r} ({count})")
-    quoted = ", ".join(quoted_words)
+    quoted = quote_counted(unknown[:MAX_QUOTED_WORDS], counts)
     more = ""
     if len(unknown) > MAX_QUOTED_WORDS:
         more = f" and {len(unknown) - MAX_QUOTED_WORDS} other words"
@@ -122,6 +120,16 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
         f"as melanoma, nevus, bcc: say what they mean, such as --map {example}, or ={LEFT_OUT} to leave them "
         "out"
     )
+
+
+def quote_counted(words: Iterable[str], counts: Mapping[Any, int]) -> str:
+    """Some words, as they are shortened, each with how often it stands in the column."""
+    named = set(words)
+    quoted = []
+    for word, count in counts.items():
+        if shorten_word(word) in named:
+            quoted.append(f"{shorten_word(word)!r} ({count})")
+    return ", ".join(quoted)
 
 
 def write_example(unknown: list[str]) -> str:

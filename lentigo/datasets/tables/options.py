@@ -75,15 +75,21 @@ class TableReading:
             places.append(f"classes from column {self.label_column!r}")
         else:
             places.append("classes from the folders' names")
-        words_of: dict[str, list[str]] = {}
-        for word, group in self.classes.items():
-            words_of.setdefault(group, []).append(word)
-        meanings = []
-        for group, words in words_of.items():
-            more = " ..." if len(words) > MAX_DESCRIBED_WORDS else ""
-            meanings.append(f"{group}: {', '.join(words[:MAX_DESCRIBED_WORDS])}{more}")
+        meanings = describe_classes(self.classes)
         policy = f" by the policy {self.policy}" if self.policy else ""
         return f"read {' and '.join(places)}{policy}: {'; '.join(meanings)}"
+
+
+def describe_classes(classes: dict[str, str]) -> list[str]:
+    """What became what, one entry for each class, from the class of each word."""
+    words_of: dict[str, list[str]] = {}
+    for word, group in classes.items():
+        words_of.setdefault(group, []).append(word)
+    meanings = []
+    for group, words in words_of.items():
+        more = " ..." if len(words) > MAX_DESCRIBED_WORDS else ""
+        meanings.append(f"{group}: {', '.join(words[:MAX_DESCRIBED_WORDS])}{more}")
+    return meanings
 
 
 def make_options(
@@ -121,6 +127,7 @@ def make_options(
 
 def parse_pair(pair: str) -> tuple[str, str]:
     """A word and what it means, of "WORD=CLASS". Raises `UsageError`."""
+    # From the right: a word may hold "=", a class does not
     word, equals, meant = pair.rpartition("=")
     spelled = normalise(meant)
     group = LEFT_OUT if spelled == LEFT_OUT else CLASS_WORDS.get(spelled)

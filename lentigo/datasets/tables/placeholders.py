@@ -98,6 +98,7 @@ def blank_placeholders(words: pd.Series) -> pd.Series:
     Returns:
         The words with None where they say that nothing is known; what was missing is None, too.
     """
+    # Each different word once: tables have many rows and few words
     told = {word for word in words.dropna().unique() if not is_placeholder(word)}
     return words.astype(object).where(words.isin(told), None)
 
@@ -119,6 +120,7 @@ def blank_ids(ids: pd.Series) -> pd.Series:
     """
     known = blank_placeholders(ids)
     texts = {word: str(word).strip() for word in known.dropna().unique()}
+    # 0 is an id where ids are counted from it, and a placeholder where 1 never occurs
     counted = {text.split(".")[0].lstrip("0") for text in texts.values()}
     whole_numbers = all(NUMBERS.fullmatch(text) for text in texts.values())
     counts_from_zero = whole_numbers and "1" in counted

@@ -92,10 +92,12 @@ def blank_words(table: pd.DataFrame) -> pd.DataFrame:
 
 def tidy_parquet(table: pd.DataFrame) -> pd.DataFrame:
     """A table as a CSV would have it: a named index is a column, bytes are words, and lists are left out."""
+    # An index with a name was a column before it became one
     if any(name is not None for name in table.index.names):
         table = table.reset_index()
     columns = {}
     for name, cells in table.items():
+        # The first value tells the type of the column: Parquet has one for each
         first = next(iter(cells.dropna()), None)
         if isinstance(first, bytes):
             columns[name] = cells.map(lambda cell: cell.decode("utf-8", "replace"), na_action="ignore")
@@ -122,12 +124,14 @@ def refuse_other_kinds(path: Path) -> None:
     """Raises `ValueError` for a file that is plainly no text, though pandas would make columns of it."""
     start = read_start(path)
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    # Past spaces and the byte order mark: JSON may begin with either
     for mark, words in OTHER_KINDS.items():
         if text.startswith(mark):
             raise ValueError(words)
     # pandas unpacks a table that is the only file of a .zip
     if start.startswith(b"PK") and path.suffix.lower() != ".zip":
         raise ValueError("a ZIP file")
+    # A text of two bytes a letter holds zeros, too
     is_text = b"\0" not in start or find_wide_encoding(start[:SAMPLE_BYTES]) is not None
     if is_text and not start.startswith(b"%PDF-"):
         return

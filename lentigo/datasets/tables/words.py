@@ -47,6 +47,7 @@ def tidy_letters(word: object) -> str:
     >>> tidy_letters("label\u200b "), tidy_letters("\uff42enign")
     ('label', 'benign')
     """
+    # Full-width letters and ligatures as their plain forms; marks of no width (category Cf) away
     plain = unicodedata.normalize("NFKC", str(word))
     return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf").strip()
 
@@ -92,6 +93,7 @@ def spell_word(word: object) -> str:
     ('1', 'true', 'melanoma nos', '0')
     """
     text = tidy_letters(word)
+    # A spreadsheet writes 1 as 1.0 or 1,0
     whole = re.fullmatch(r"([+-]?\d+)[.,]0*", text)
     if whole:
         return whole.group(1)

@@ -191,11 +191,22 @@ def place_encapsulated(file: BinaryIO, count: int) -> tuple[tuple[Place, ...], .
 
 
 def make_header(file: BinaryIO, dataset: Dataset, pixel_start: int, head_bytes: int) -> bytes:
-    """What stands before the pixels, as of a file of one frame and without the attributes of each."""
+    """What stands before the pixels, as of a file of one frame and without the attributes of each.
+
+    Args:
+        file: Open for reading.
+        dataset: Its attributes, read up to the pixels.
+        pixel_start: Where the element of the pixels begins, bytes.
+        head_bytes: How long the head of an element is in its transfer syntax.
+
+    Returns:
+        The bytes before the pixels, with 1 as the number of frames.
+    """
     file.seek(0)
     header = bytearray(file.read(pixel_start))
     groups = dataset.get_item(PER_FRAME_TAG)
     if groups is not None and max(dataset.keys()) == PER_FRAME_TAG:
+        # It is the last element: what is cut off is all that follows
         del header[find_value_start(groups) - head_bytes :]
     element = dataset.get_item(FRAME_COUNT_TAG)
     if element is not None and element.value:

@@ -59,6 +59,7 @@ def choose_map(logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) ->
     for fit in (fit_beta, fit_isotonic):
         losses = cross_validate(fit, logits, malignant, groups)
         gains = best_losses - losses
+        # By more than one standard error, or a freer map is only luck
         if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)):
             best_fit = fit
             best_losses = losses
@@ -75,6 +76,7 @@ def cross_validate(fit: Fit, logits: np.ndarray, malignant: np.ndarray, groups: 
         groups: Photographs of one patient, lesion or scene share a number, int (n,).
     """
     names, group = np.unique(groups, return_inverse=True)
+    # Whole groups in one fold: a duplicate must not calibrate its twin
     fold = np.random.default_rng(0).permutation(len(names))[group] % CALIBRATION_FOLDS
     probability = np.empty(len(logits))
     for number in range(CALIBRATION_FOLDS):
@@ -123,6 +125,7 @@ def fit_log_odds(columns: np.ndarray, malignant: np.ndarray) -> list[float]:
     """
     n_malignant = malignant.sum()
     n_benign = (malignant == 0).sum()
+    # Platt's targets: a little inside 0 and 1, as if each class had one photograph more
     target = np.where(malignant == 1, (n_malignant + 1) / (n_malignant + 2), 1 / (n_benign + 2))
     design = np.column_stack([columns, np.ones(len(columns))])
 
@@ -135,6 +138,7 @@ def fit_log_odds(columns: np.ndarray, malignant: np.ndarray) -> list[float]:
     n_slopes = columns.shape[1]
     found = minimize(
         measure_loss,
+        # From the identity on: slope 1, intercept 0
         np.append(np.ones(n_slopes), 0.0),
         jac=True,
         method="L-BFGS-B",
@@ -154,6 +158,7 @@ def fit_isotonic(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
     Returns:
         The map; its ends stay as far from 0 and 1 as the rule of succession asks (Laplace).
     """
+    # No probability of 0 or 1: the next photograph may prove it wrong
     margin = 1 / (len(logits) + 2)
     isotonic = IsotonicRegression(y_min=margin, y_max=1 - margin, out_of_bounds="clip")
     fitted = isotonic.fit(logits, malignant)

@@ -112,15 +112,18 @@ def keep_decisions(
     """
     tta_entry = None
     tta_scores = None
+    # The mean over views has its own distribution, so its own map and threshold
     if validation.tta_logits is not None:
         tta = choose_operating_point(recipe, validation.tta_logits, validation)
         tta_entry = tta.to_card(recipe.operating_point)
+        # Sorted: conformal prediction asks how many are below
         tta_scores = (
             np.sort(tta.probability[validation.malignant == 0]),
             np.sort(tta.probability[validation.malignant == 1]),
         )
     with write_whole(out / REFERENCE) as temporary:
         reference.save(temporary, tta_scores)
+    # With few photographs of a class conformal sets would refuse nearly everything
     enough = min(len(reference.benign), len(reference.malignant)) >= MIN_PER_CLASS
     return {
         **operation.to_card(recipe.operating_point),

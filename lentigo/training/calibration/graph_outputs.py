@@ -58,6 +58,7 @@ def measure_images(
     Returns:
         What the graph gives for them.
     """
+    # The first view is the photograph as it is
     views = TTA_VIEWS if tta else TTA_VIEWS[:1]
     readable: list[bool] = []  # filled as the photographs stream by
 
@@ -106,6 +107,7 @@ def measure_no_lesions(
     pictures = list(draw_no_lesions(SIDE))
     if folder is not None:
         pictures += read_folder(folder)
+    # Drawn pictures first: a RUN can refuse something even where nobody named a folder
     session = Session(graph, precision=name_precision(check))
     return np.stack([answer[output].astype(np.float32) for answer in session.stream(pictures)])
 

@@ -87,6 +87,7 @@ def measure_served(
     Returns:
         The logits, and how bf16 compares with fp32 where this processor computes in it.
     """
+    # fp32 is always measured: it is what bf16 is compared with
     images = dataset.table["image"].tolist()
     f32 = measure_logits(Session(graph, precision="f32"), images, side)
     if fp32 or fastest_precision() != "bf16":
@@ -133,6 +134,7 @@ def compare_logits(
         The check.
     """
     if groups is None:
+        # A photograph that cannot be read has NaN in both
         groups = np.arange(len(f32))
     readable = ~np.isnan(f32) & ~np.isnan(bf16)
     f32 = f32[readable]

@@ -45,6 +45,7 @@ def fit_reference(
         The reference with both limits.
     """
     points = scale(points, output)
+    # One centre for each class, one covariance for both (Lee 2018, class-conditional Gaussians)
     centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])  # (2, d)
     residuals = points - centres[malignant]  # (n, d): what is left beside the class
     reference = Reference(
@@ -80,12 +81,14 @@ def find_whitening(residuals: np.ndarray) -> np.ndarray:
     n, d = residuals.shape
     residuals = residuals.astype(float)
     shrinkage = ledoit_wolf_shrinkage(residuals, assume_centered=True)
+    # With fewer photographs than numbers there are directions that no photograph varies in
     _, singular_values, directions = np.linalg.svd(residuals, full_matrices=n >= d)  # directions: (k, d)
     variances = np.zeros(len(directions))
     variances[: len(singular_values)] = singular_values**2 / n
     floor = shrinkage * variances.sum() / d  # the variance of all other directions
     roots = invert_roots((1 - shrinkage) * variances + floor)
     other_root = invert_roots(np.array([floor]))[0]
+    # Of all directions alike, and what the known ones need beside that: no (d, d) inverse
     return other_root * np.eye(d) + (directions.T * (roots - other_root)) @ directions
 
 
@@ -109,6 +112,7 @@ def set_limits(reference: Reference, distance: np.ndarray, no_lesions: np.ndarra
     Returns:
         The reference with both limits.
     """
+    # "higher": at most that share is beyond it, however few photographs there are
     shift_limit = float(np.quantile(distance, 1 - SHIFTED_SHARE, method="higher"))
     limit = shift_limit
     if no_lesions is not None:

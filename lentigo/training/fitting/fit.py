@@ -136,6 +136,7 @@ def fit(
     recipe = find_recipe(recipe, **take_backbone(recipe, weights, fields))
     plan = StudyPlan(recipe, str(weights), test, leak_policy, fp32, options)
     callbacks = list(callbacks)
+    # Before any work: an unknown callback would else be told after the audit
     check_callbacks(callbacks)
     folder = StudyFolder(take_path(out, "out", "the name of a folder"))
     folder.open(plan.describe(data))
@@ -147,10 +148,12 @@ def fit(
         if facts is None:
             facts = folder.finish(step, run())
         done[step] = facts
+        # After each step, so that whoever stops has a page of what is there
         page = write_page(folder, plan, done, list_commands(plan, folder, done["read"]))
         write_text(folder.index, page)
         return facts
 
+    # In order, each on what the one before has written
     read = take("read", lambda: read_photographs(folder, plan, data, progress))
     take("audit", lambda: audit_photographs(folder, plan, read, progress))
     take("split", lambda: split_photographs(folder, plan, read, progress))

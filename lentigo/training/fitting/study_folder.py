@@ -79,8 +79,10 @@ class StudyFolder:
         if self.path.is_file():
             raise UsageError(f"{self.path}: is a file; expected a folder to be made")
         file = self.name_facts("settings")
+        # A folder with somebody's own files is not taken for a study
         if not file.is_file() and self.path.is_dir() and any(self.path.iterdir()):
             raise UsageError(f"{self.path}: holds other files; expected a new folder, or one of a study")
+        # Before the first step: an audit may take hours
         require_writable(self.path)
         keep_settings(file, settings)
 

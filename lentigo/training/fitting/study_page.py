@@ -36,6 +36,7 @@ def write_page(
     if evaluation is not None:
         for name, title in TITLES.items():
             rows.append((title, evaluation[name], evaluation["ci"][name]))
+    # Of every step: whoever reads the page should not have to open each report
     problems = []
     for facts in done.values():
         problems += facts.get("problems", [])
@@ -47,6 +48,7 @@ def write_page(
         study_name=os.path.basename(folder.path.resolve()),
         recipe=plan.recipe,
         run=folder.run,
+        # All steps are rows, those that are not done yet with gaps
         done={step: done.get(step) for step in STEPS},
         commands={step: commands.get(step, "") for step in STEPS},
         rows=rows,
@@ -74,6 +76,7 @@ def list_figures(folder: StudyFolder) -> list[tuple[str, str]]:
     found = []
     for name in SHOWN_FIGURES:
         if (figures / name).is_file():
+            # Relative, so that the folder can be moved or sent as a whole
             relative = (figures / name).relative_to(folder.path).as_posix()
             found.append((relative, name.removesuffix(".png").replace("_", " ")))
     return found

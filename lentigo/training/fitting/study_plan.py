@@ -49,6 +49,7 @@ class StudyPlan:
         Args:
             data: The photographs as the caller named them.
         """
+        # Whatever changes the result: a call that goes on with other values would mix two studies
         return {
             "data": name_data(data),
             "recipe": asdict(self.recipe),
@@ -86,12 +87,14 @@ def list_commands(plan: StudyPlan, folder: StudyFolder, read: dict[str, Any]) ->
     Returns:
         A command for each step; none for a step that no command is needed for.
     """
+    # A manifest has our columns, so options for columns would name what is not there
     data = str(folder.manifest) if read["has_manifest"] else read["source"]
     columns = [] if read["has_manifest"] else list_table_words(plan.options)
     commands = {}
     if read["imported"]:
         commands["read"] = join_words("data", "import", read["source"], "--out", data)
     commands["audit"] = join_words("audit", data, *columns, "--out", folder.audit_report)
+    # A test split that the data have is kept, and needs no command
     split = data
     if not read["has_test"]:
         split = str(folder.split)
@@ -142,6 +145,7 @@ def list_table_words(options: TableOptions) -> list[str]:
 
 def list_recipe_words(recipe: Recipe) -> list[str]:
     """The options of `lentigo train` that make a recipe: one of ours, and what differs from it."""
+    # A recipe of the user's own is told by its differences from ours
     base = RECIPES.get(recipe.name, RECIPES["best"])
     words = ["--recipe", base.name]
     for name in FIELDS:

@@ -51,6 +51,7 @@ def read_photographs(
     """
     is_place = isinstance(data, str | Path)
     imported = False
+    # What can be read as it is needs no import; only what is refused is tried as a published data set
     try:
         dataset = load_dataset(data, plan.options)
     except DataError as error:
@@ -58,6 +59,7 @@ def read_photographs(
             raise
         dataset = import_photographs(Path(data), folder.manifest, plan.options, error, progress)
         imported = True
+    # A table in memory is written, so that every command of the page can read it
     if not is_place:
         write_manifest(dataset, folder.manifest)
     return {
@@ -128,12 +130,14 @@ def split_photographs(
     Returns:
         `kept`, whether the data have a split; what was drawn, where they have none.
     """
+    # A given test split is what others compare with: it is not drawn anew
     if read["has_test"]:
         dataset = open_photographs(folder, plan, read)
         counts = dataset.table["split"].fillna("train").value_counts()
         return {"kept": True, "splits": {name: int(n) for name, n in counts.items()}}
     partition = split_dataset(
         open_photographs(folder, plan, read),
+        # No validation here: `train` draws its own from what is left
         Shares(0.0, plan.test),
         seed=plan.recipe.seed,
         duplicates=plan.leak_policy.duplicates,
@@ -173,6 +177,7 @@ def train_model(
         Its scores on validation.
     """
     problems: list[dict[str, Any]] = []
+    # A finished RUN stays: training it again would cost hours and give the same
     if not (folder.run / CARD).is_file():
         training = train(
             open_split(folder, plan, read),

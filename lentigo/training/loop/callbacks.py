@@ -20,6 +20,7 @@ def build_tensorboard(out: Path) -> keras.callbacks.Callback:
 
 def build_mlflow(out: Path) -> keras.callbacks.Callback:
     """MLflow's callback for Keras: a run of the current experiment, or the active run."""
+    # Imported by name: a tracker is wanted by few, and none is a requirement
     mlflow = importlib.import_module("mlflow")
     if mlflow.active_run() is None:
         mlflow.start_run(run_name=out.name)
@@ -95,6 +96,7 @@ def build_callbacks(callbacks: Iterable[Any], out: Path) -> list[keras.callbacks
     """
     callbacks = list(callbacks)
     check_callbacks(callbacks)
+    # Built late: a tracker begins a run when it is built
     built = []
     for callback in callbacks:
         is_built = isinstance(callback, keras.callbacks.Callback)
@@ -122,6 +124,7 @@ class EpochWatch:
         """
         if not self.callbacks:
             return
+        # Asked before the list is replaced
         is_first = self._list is None
         # A list of callbacks has one model: each stage, which has its own, makes another list
         self._list = keras.callbacks.CallbackList(self.callbacks, model=model, epochs=epochs)

@@ -59,6 +59,7 @@ def list_state(model: keras.Model) -> list[keras.Variable]:
     Returns:
         Its variables, each once, in a fixed order.
     """
+    # The optimiser may share variables with the model: each is kept once
     variables = [*model.variables, *model.optimizer.variables]
     unique = {id(variable): variable for variable in variables}
     return list(unique.values())
@@ -72,6 +73,7 @@ def save_checkpoint(path: Path, model: keras.Model, progression: Progression) ->
         model: A compiled model.
         progression: How far its training has come.
     """
+    # Facts as JSON, arrays as NumPy's: neither can run code when it is read
     facts = asdict(progression)
     del facts["best"]  # arrays, which JSON has not
     arrays = {}
@@ -99,6 +101,7 @@ def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:
         return None
     try:
         file = read_arrays(path, MAX_CHECKPOINT_BYTES)
+        # By name, which is by number, as they were written
         names = sorted(file)
         progression = Progression(**json.loads(str(file["facts"])))
         progression.best = [file[name] for name in names if name.startswith("best_")]

@@ -16,6 +16,7 @@ def set_threads(count: int) -> None:
     Args:
         count: The number of threads.
     """
+    # Keras on JAX and OpenMP read these when they start
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
     os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
     if keras.backend.backend() == "tensorflow":
@@ -46,10 +47,12 @@ def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
     chosen = choose_devices(devices)
     with ExitStack() as stack:
         if len(chosen) > 1:
+            # Batches are cut to a multiple of the devices here, so Keras need not share out a data set
             distribution = keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
             stack.enter_context(distribution.scope())
         if bf16:
             before = keras.config.dtype_policy()
+            # Put back whatever happens: the policy belongs to the whole process
             stack.callback(keras.config.set_dtype_policy, before)
             keras.config.set_dtype_policy("mixed_bfloat16")
         yield max(1, len(chosen))

@@ -56,12 +56,21 @@ def order_rows(
         rows = np.tile(rng.permutation(n), rounds)[:count]
     else:
         rows = draw_balanced(cells, count, rng)
-    batches = []
-    for start in range(0, count, recipe.batch_size):
-        batches.append(rows[start : start + recipe.batch_size])
+    return share_batches(cut_batches(rows, recipe.batch_size))
+
+
+def cut_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Rows, int (n,), in batches; one row that would be left alone joins the batch before it."""
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    # Batch normalisation of a single photograph would divide by a variance of 0
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [np.concatenate(batches[-2:])]
-    devices = count_devices()  # each takes as many rows of a batch as the others
+    return batches
+
+
+def share_batches(batches: list[np.ndarray]) -> list[np.ndarray]:
+    """Batches as far as the devices can share them out: each takes as many rows as the others."""
+    devices = count_devices()
     shared = []
     for batch in batches:
         size = len(batch) // devices * devices
@@ -73,6 +82,7 @@ def order_rows(
 def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:
     """Batches in order, the next one made while this one is used."""
     with ThreadPoolExecutor(1) as worker:
+        # One batch ahead: more would only fill the memory
         pending = worker.submit(stage.load_batch, epoch, orders[0])
         for rows, next_rows in zip(orders, [*orders[1:], None], strict=True):
             inputs, labels, *own_weights = pending.result()
@@ -91,6 +101,7 @@ def choose_training(stage: Stage, recipe: Recipe, progress: Progress) -> TrainEp
         progress: Watches the steps go by.
     """
     is_alone = keras.backend.backend() == "tensorflow" and count_devices() == 1
+    # In memory, an epoch is one call: for a small head, the calls are what takes the time
     if stage.held is not None and is_alone:
         inputs, labels = stage.held
         train = make_epoch(stage.model, inputs, labels, stage.weights)
@@ -112,6 +123,7 @@ def train_by_steps(
     for inputs, labels, weights in batches:
         loss, accuracy = step(inputs, labels, weights)
         require_finite(loss, stage, recipe, epoch)
+        # Sums over photographs: the last batch may be smaller
         sums += len(labels) * np.array([loss, accuracy])
     return sums
 
@@ -152,6 +164,7 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     trained = None
     if model.optimizer.use_ema:
         trained = copy_variables(model.trainable_variables)
+        # Validation sees the average of the weights, since that is what is kept
         model.optimizer.finalize_variable_values(model.trainable_variables)
     scores = stage.validate()
     if scores[stage.decides] > progression.best_score:

@@ -37,6 +37,7 @@ class AnswerLoss(keras.losses.Loss):
         """
         truth = ops.cast(y_true, "float32")
         logits = ops.cast(y_pred, "float32")
+        # Smoothed: a label of 1 becomes 1 - s / 2, one of 0 becomes s / 2
         malignant = truth[:, 0] * (1 - self.label_smoothing) + self.label_smoothing / 2
         score = logits[:, 0]
         # The cross-entropy of the class, in the form that does not overflow: (n,)
@@ -44,6 +45,7 @@ class AnswerLoss(keras.losses.Loss):
         # 0 of a photograph without a diagnosis, whose columns are all 0
         likelihood = ops.sum(truth[:, 1:] * ops.log_softmax(logits[:, 1:], axis=-1), axis=-1)
         diagnosed_share = ops.mean(ops.sum(truth[:, 1:], axis=-1))
+        # Divided by the share that has a diagnosis, so that the weight does not depend on how many have
         return entropy - self.diagnosis_weight * likelihood / ops.maximum(diagnosed_share, MIN_KNOWN_SHARE)
 
     def get_config(self) -> dict[str, Any]:
@@ -74,6 +76,7 @@ class MaskLoss(keras.losses.Loss):
         pixel_entropy = ops.relu(logits) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits)))
         entropy = ops.mean(pixel_entropy, axis=(1, 2))
         probability = ops.sigmoid(logits)
+        # Soft areas: probabilities instead of decisions, so that they have a gradient
         intersection = ops.sum(probability * truth, axis=(1, 2))
         union = ops.sum(probability + truth, axis=(1, 2)) - intersection
         return entropy + 1 - (intersection + SMOOTHING_PIXELS) / (union + SMOOTHING_PIXELS)
@@ -113,6 +116,7 @@ class OutlineLoss(keras.losses.Loss):
         loss = self.first.call(truth[:, : self.columns], logits[:, : self.columns])
         square = (-1, self.side, self.side)
         masks = ops.reshape(truth[:, self.columns :], square)
+        # -1 marks a photograph without a mask, whose outline counts nothing
         has_mask = ops.cast(masks[:, 0, 0] >= 0, "float32")
         outline = MaskLoss().call(ops.relu(masks), ops.reshape(logits[:, self.columns :], square))
         masked_share = ops.maximum(ops.mean(has_mask), MIN_KNOWN_SHARE)

@@ -32,17 +32,20 @@ def run_stage(
     train = choose_training(stage, recipe, progress)
     watch.begin_stage(stage.model, stage.epochs)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
+        # Asked first: a training that goes on may have been stopped after its last epoch
         if is_out_of_patience(progression, stage.patience):
             break
         started = time.perf_counter()
         row = {"stage": stage.name, "epoch": epoch + 1}
         orders = order_rows(len(stage.weights), recipe, stage.name, epoch, stage.cells, stage.views)
+        # The sums of an epoch over its photographs
         mean_loss, mean_accuracy = train(epoch, orders) / sum(map(len, orders))
         require_finite(mean_loss, stage, recipe, epoch)
         row |= {"loss": float(mean_loss), "accuracy": float(mean_accuracy)}
         row |= validate_epoch(stage, progression, epoch + 1)
         row["seconds"] = time.perf_counter() - started
         progression.history.append(row)
+        # Written before anybody is told: what a callback has seen is on the disk
         progression.epoch = epoch + 1
         if checkpoint is not None:
             save_checkpoint(checkpoint, stage.model, progression)
@@ -78,6 +81,7 @@ def run_stages(
     """
     found = None if checkpoint is None else load_checkpoint(checkpoint)
     progression, arrays = found or (Progression(), None)
+    # Built when its turn comes: a stage holds views and an optimiser
     for number, build in enumerate(builders):
         if number < progression.stage:
             continue

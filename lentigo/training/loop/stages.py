@@ -77,6 +77,7 @@ def compile_model(
     if loss is None:
         loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
+    # The state exists before the first step, so that a checkpoint can be put back into it
     optimizer.build(model.trainable_variables)
 
 
@@ -108,6 +109,7 @@ def plan_rate(
         The rate by step.
     """
     warmup = round(recipe.warmup_epochs * steps)
+    # At least one step: a training of one short epoch is all warm-up
     decay = max(1, epochs * steps - warmup)
     if not warmup:
         return keras.optimizers.schedules.CosineDecay(max_rate, decay, warmup_target=None, warmup_steps=0)

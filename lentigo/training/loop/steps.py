@@ -41,6 +41,7 @@ class FusedAdamW(keras.optimizers.AdamW):
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
+            # Adam's correction of the first steps, when its averages are still near 0
             beta1_power=tf.pow(self.beta_1, number),
             beta2_power=tf.pow(self.beta_2, number),
         )
@@ -78,6 +79,7 @@ def make_keras_step(model: keras.Model) -> Step:
     """`train_on_batch`."""
 
     def step(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+        # Keras would else average over all batches since the last epoch
         model.reset_metrics()
         loss, accuracy = model.train_on_batch(inputs, labels, sample_weight=weights)
         return float(loss), float(accuracy)
@@ -89,6 +91,7 @@ def make_tensorflow_step(model: keras.Model) -> Step:
     """Forward, backward and update in one compiled function."""
     import tensorflow as tf
 
+    # One trace for all sizes of a batch
     update = tf.function(make_update(model), reduce_retracing=True)
 
     def step(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
@@ -116,6 +119,7 @@ def make_epoch(model: keras.Model, inputs: np.ndarray, labels: np.ndarray, weigh
     import tensorflow as tf
 
     update = make_update(model)
+    # On the device once; rows are gathered there
     held = [tf.constant(array, tf.float32) for array in (inputs, labels, weights)]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
@@ -147,6 +151,7 @@ def make_update(model: keras.Model) -> Callable[..., tuple[Any, Any]]:
     values = [variable.value for variable in variables]
 
     def update(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # The values themselves: on Keras' variables the tape would record reads
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             logits = model(inputs, training=True)

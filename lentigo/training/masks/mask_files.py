@@ -47,8 +47,10 @@ def write_files(
         start: What the RUN has learned from before.
         parts: Which parts of the RUN have learned from these photographs.
     """
+    # Graph and Keras model hold the classifier too, where there is one
     with write_whole(folder / CLASSIFIER) as temporary:
         build_saved_model(job.network).save(temporary)
+    # A decoder that takes the place of another finds the sentence there already
     if not doc.endswith(MASK_DOC):
         doc = f"{doc} {MASK_DOC}"
     save_onnx(build_runtime_model(job.network), folder / GRAPH, doc)
@@ -82,12 +84,14 @@ def assess_decoder(
     """
     check = compare_precisions(folder / GRAPH, job.validation)
     decoder["bf16"] = check
+    # Without a classifier the decoder's precision is that of the RUN
     if "logit" not in card["outputs"]:
         card["bf16"] = check
     entries = {key: value for key, value in card.items() if key not in ("format", "files")}
     predictor = Predictor(draft_bundle(folder, entries), fp32=job.fp32)
     validation = assess_masks(predictor, job.validation, "validation")
     scores = validation.to_json()
+    # What is the same for every validation is not written into the card
     for name in ("split", "model", "problems", "times_test_opened"):
         scores.pop(name, None)
     decoder["validation"] = scores

@@ -36,6 +36,7 @@ def choose_validation(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -
     given = find_given_validation(masks)
     if given.any() and not given.all():
         return given
+    # What chose the classifier's epoch chooses the decoder's: no photograph is in both splits
     splits = Start("the classifier", learned).find_splits(masks)
     if set(splits) != {"train", "validation"}:
         splits[:] = ""  # the classifier's division says nothing, or nothing of some photographs

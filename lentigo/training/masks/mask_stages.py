@@ -91,6 +91,7 @@ def build_decoder_stage(job: MaskJob) -> Stage:
     Returns:
         The stage.
     """
+    # Views are new at every epoch, so features cannot be computed before; OpenVINO is faster at it than Keras
     extractor = open_feature_extractor(job)
 
     def load_batch(epoch: int, rows: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -129,6 +130,7 @@ def build_whole_stage(job: MaskJob) -> Stage:
         return load_pairs(job.training, job.recipe, epoch, rows)
 
     def validate() -> dict[str, float]:
+        # Exported anew: the backbone has changed since the last epoch
         graph = to_onnx(model).SerializeToString()
         return score_masks(job.validation, open_predictor(graph, job.precision))
 
@@ -171,6 +173,7 @@ def extract_maps(extractor: Session, images: np.ndarray) -> list[np.ndarray]:
         float32 (n, size, size, d) each, the coarsest first.
     """
     maps = extractor.run(images)
+    # Sorted by size, as the decoder's inputs are
     return sorted(maps.values(), key=lambda feature_map: feature_map.shape[1])
 
 
@@ -187,6 +190,7 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
         Views, uint8 (n, side, side, 3), and masks, float32 (n, side, side).
     """
     augmentation = find_augmentation(recipe)
+    # Image and mask get the same view: one generator for both
     views = []
     view_masks = []
     images = masks.table["image"].tolist()
@@ -199,6 +203,7 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
         view_masks.append(view_mask)
     if not recipe.mosaic:
         return np.stack(views), np.stack(view_masks)
+    # By all rows of the batch: the same batch gets the same mosaics
     generator = view_generator(recipe.seed, epoch, *rows)
     return lay_mosaics(np.stack(views), np.stack(view_masks), recipe.mosaic, generator)
 

@@ -123,6 +123,7 @@ class MaskPlan:
         Returns:
             The training.
         """
+        # 0 in the recipe: as wide as the backbone's cost allows
         width = self.recipe.mask_width or choose_width(network)
         decoder = build_decoder(find_skips(network), width, self.recipe.seed)
         attached = attach_decoder(network, decoder)
@@ -192,10 +193,12 @@ def train_masks(
         recipe = dataclasses.replace(recipe, finetune=True)
         finetune = False
     training_set = check_training_set(listed, leak_policy, progress)
+    # Opened after leaks are found: what is left out need not be read
     masks = check_masks(training_set.dataset, progress=progress)
     facts = {"leak_policy": asdict(leak_policy), **training_set.describe()}
     classifier = None
     if masks.labelled and not is_finished:
+        # A set that was loaded may hold pairs without a label
         labelled = keep_labelled(data) if isinstance(data, MaskSet) else data
         classifier = train(
             labelled,
@@ -234,6 +237,7 @@ def add_decoder(plan: MaskPlan, bundle: Bundle) -> tuple[Bundle, MaskAssessment]
     learned = read_training_record(bundle)
     job = plan.make_job(network, learned, work)
     history = job.run([build_decoder_stage])
+    # The decoder's epochs take the place of those of an earlier one
     before = pd.read_csv(bundle.folder / HISTORY)
     whole_history = pd.concat([before[before["stage"] != "decoder"], history])
     doc = onnx.load(bundle.graph, load_external_data=False).doc_string
@@ -248,6 +252,7 @@ def add_decoder(plan: MaskPlan, bundle: Bundle) -> tuple[Bundle, MaskAssessment]
             entries["int8"] = None
         validation = assess_decoder(folder, {**bundle.card, **entries}, job, decoder)
         files = sorted(folder.iterdir())
+        # The old int8 graph is dropped with the same change: it has no decoder
         bundle = amend_bundle(bundle, files, drop=(INT8_GRAPH, INT8_WEIGHTS), **entries)
     write_pages(bundle, history)
     shutil.rmtree(work)
@@ -260,6 +265,7 @@ def train_alone(plan: MaskPlan, out: Path) -> tuple[Bundle, MaskAssessment]:
     work = out / CHECKPOINTS
     check_folder(out, plan.resume)
     network = start_training(plan.recipe, plan.weights, plan.masks)
+    # What the start classified is not part of this RUN
     network = dataclasses.replace(network, classifier=None, head=None)
     job = plan.make_job(network, forget_everything(), work)
     builders = [build_decoder_stage]

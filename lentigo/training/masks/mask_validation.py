@@ -39,6 +39,7 @@ def open_predictor(graph: Path | bytes, precision: str | None) -> PredictMasks:
     session = Session(graph, precision=precision)
 
     def predict(images: np.ndarray) -> np.ndarray:
+        # A graph in training ends in the logits, a finished one in probabilities
         if "mask" not in session.names:
             return session.run(images)[session.names[0]]
         probability = session.run(images)["mask"]
@@ -64,6 +65,7 @@ def score_masks(masks: MaskSet, predict: PredictMasks) -> dict[str, float]:
     for start in range(0, len(masks), CHUNK_IMAGES):
         rows = masks.table.iloc[start : start + CHUNK_IMAGES]
         logits = predict(np.stack([read_image(image).pixels for image in rows["image"]]))
+        # At its own size: the score is that of the mask which people would see
         truths = [read_mask(path) for path in rows["mask"]]
         small_truths = np.stack([resize_mask(truth, SIDE) for truth in truths])
         losses += ops.convert_to_numpy(loss.call(small_truths, logits)).tolist()
@@ -73,6 +75,7 @@ def score_masks(masks: MaskSet, predict: PredictMasks) -> dict[str, float]:
     jaccard = np.array(overlaps)
     return {
         "val_loss": float(np.mean(losses)),
+        # Dice follows from Jaccard
         "val_dice": float((2 * jaccard / (1 + jaccard)).mean()),
         "val_jaccard": float(jaccard.mean()),
     }

@@ -37,6 +37,7 @@ def measure_costs(
     Returns:
         The costs by name.
     """
+    # Costs of another precision, or of another machine, are other costs
     precision = "f32" if fp32 else fastest_precision()
     costs = {}
     for backbone in progress(backbones, total=len(backbones), label="costs"):
@@ -54,6 +55,7 @@ def recall_cost(backbone: Backbone, precision: str, path: Path | None) -> Cost:
             facts = parse_json(path.read_bytes())
             if {name: facts.get(name) for name in here} == here:
                 return Cost(**{item.name: facts[item.name] for item in fields(Cost)})
+    # Weights cost the same whatever they are: none are fetched
     cost = measure_backbone(build_network(backbone, "none"), precision)
     if path is not None:
         write_json(path, {**cost.to_json(), **here})

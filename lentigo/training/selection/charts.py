@@ -41,6 +41,7 @@ def plot_tradeoff(
     x = np.arange(len(names)) if milliseconds is None else np.array(milliseconds)
     y = np.array([auroc.mean for auroc in aurocs])
     ends = np.array([auroc.ci for auroc in aurocs])  # (n, 2)
+    # An interval that is not known is drawn as a point
     reach = np.nan_to_num(np.maximum(np.abs(ends.T - y), 0))
     axes.errorbar(x, y, reach, fmt="o", color=ACCENT, ecolor=GREY, elinewidth=1.2, markersize=5)
     axes.margins(x=0.25)
@@ -77,6 +78,7 @@ def draw_front(axes: Any, cost: np.ndarray, auroc: np.ndarray, names: Sequence[s
     axes.plot(
         cost[front], auroc[front], color=MALIGNANT, linewidth=1, zorder=0, label="none is faster and better"
     )
+    # From a small backbone to a large one it is a factor of thirty
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(LogFormatter())
@@ -91,6 +93,7 @@ def find_front(cost: np.ndarray, value: np.ndarray) -> np.ndarray:
     >>> find_front(np.array([1.0, 2.0, 3.0]), np.array([0.8, 0.7, 0.9])).tolist()
     [0, 2]
     """
+    # By cost, the best first where costs are equal
     order = np.lexsort([-value, cost])
     best_so_far = np.maximum.accumulate(np.concatenate([[-np.inf], value[order][:-1]]))
     return order[value[order] > best_so_far]

@@ -86,6 +86,7 @@ class Protocol:
     @property
     def units(self) -> list[tuple[int, int]]:
         """Seed and fold of each unit of work of one backbone."""
+        # A whole network takes long: one split for each seed, no folds
         folds = 1 if self.recipe.finetune else self.folds
         units = []
         for seed in range(self.recipe.seed, self.recipe.seed + self.seeds):
@@ -149,6 +150,7 @@ def compare_backbones(
     for backbone in progress(chosen, total=len(chosen), label="backbones"):
         try:
             found, unread = score_backbone(backbone, pool.dataset, protocol, folder, cluster, progress)
+        # Weights that cannot be had leave one backbone out, not the comparison
         except ModelError as error:
             missing.append(Missing(backbone.name, str(error)))
             continue
@@ -230,6 +232,7 @@ def score_backbone(
     )
     # Other weights of the same backbone begin checkpoints of their own
     work = folder / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}"
+    # One set of features for all units of a backbone
     readable = dataset.take(features.readable)
     photographs = FeaturedDataset(readable, features.values, str(weights), protocol.fp32)
     units = []

@@ -64,6 +64,7 @@ class UnitScorer:
             What scores some units.
         """
         set_threads(cores)
+        # A worker on another machine has its own folder
         here = replace(self, work=shared_folder("work") / self.work.name)
         return lambda units: [here.score(unit) for unit in units]
 
@@ -78,6 +79,7 @@ class UnitScorer:
             The score.
         """
         if unit.recipe.finetune:
+            # Fine-tuning takes long enough to need checkpoints; a head does not
             work = self.work.with_name(f"{self.work.name}-seed{unit.recipe.seed}")
             return score_network(self.photographs, unit.recipe, unit.held_out, work, progress)
         return score_head(unit.recipe, self.photographs.labelled_features, unit.held_out)
@@ -170,6 +172,7 @@ def read_unit(path: Path, source: str) -> Score | None:
         facts = parse_json(path.read_bytes())
         before = facts["weights"]
         score = Score(**{item.name: facts[item.name] for item in dataclasses.fields(Score)})
+    # A file of an older version lacks a field: it is made again, not guessed
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{path}: is damaged ({error}); remove it, and the same call makes it again"

@@ -107,6 +107,7 @@ def train_folds(
     keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, {**prepared.settings, "folds": folds})
     heads = train_heads(out, job, fold_of)
     if needs_fp32_features(job, heads.check):
+        # Features in bf16 would teach the heads what the served graph does not see
         job = extract_in_fp32(job)
         heads = replace(train_heads(out, job, fold_of), check=heads.check)
     seconds = time.perf_counter() - started
@@ -152,6 +153,7 @@ def train_heads(out: Path, job: TrainingJob, fold_of: np.ndarray) -> Heads:
     histories = []
     for fold in job.progress(range(n_folds), total=n_folds, label="folds"):
         checkpoint = job.checkpoint.with_name(f"fold_{fold:02}{ending}.npz")
+        # Layers of several heads in one graph need names of their own
         prefix = f"fold_{fold:02}_"
         head, history = train_head(job.recipe, photographs, fold_of == fold, checkpoint, job.progress, prefix)
         trained.append(head)
@@ -169,6 +171,7 @@ def describe_ensemble(recipe: Recipe, heads: Heads, fold_of: np.ndarray) -> dict
     aurocs = []
     for history in heads.histories:
         best_epochs.append(find_best_epoch(history, "val_auroc"))
+        # The best score of a head is optimistic: its epoch was chosen by it
         aurocs.append(float(history["val_auroc"].max()))
     n_folds = len(heads.histories)
     units = ", ".join(str(size) for size in (*recipe.units, 1))
