@@ -109,6 +109,7 @@ class Audit(Summarized):
         rates = {}
         for name, table in tables.items():
             if len(table) > 0:
+                # A value without a photograph has no rate
                 rates[name] = rate_found(table[column].to_numpy(dtype=bool), table["group"].to_numpy())
         return rates
 
@@ -134,6 +135,7 @@ class Audit(Summarized):
         tones.append(UNKNOWN)
         labels = self.images["label"].fillna(UNLABELLED)
         table = pd.crosstab(self.images["skin_tone"], labels).reindex(tones, fill_value=0)
+        # Every tone is a row, those that nobody has too: what is missing is the finding
         counts: dict[str, dict[str, int]] = {}
         for name, row in table.iterrows():
             counts[str(name)] = {str(label): int(count) for label, count in row.items()}

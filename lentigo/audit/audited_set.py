@@ -41,6 +41,7 @@ def open_set(data: DataSource, options: TableOptions = TableOptions()) -> Datase
     Raises:
         DataError: There is no photograph.
     """
+    # What says most of its labels comes first: a table, a set, an address, then what a folder holds
     if isinstance(data, pd.DataFrame):
         return open_frame(data, options)
     if isinstance(data, Dataset):
@@ -123,6 +124,7 @@ def join_sets(first: Dataset, second: Dataset) -> Dataset:
         Both. The split of a photograph names its set, and its split there.
     """
     here = set(map(name_place, first.table["image"]))
+    # The same file by another path would be a duplicate of itself
     is_new = ~second.table["image"].map(name_place).isin(here).to_numpy(dtype=bool)
     tables = [name_splits(first), name_splits(second.take(is_new))]
     return Dataset(first.name, pd.concat(tables, ignore_index=True), first.problems)
@@ -130,6 +132,7 @@ def join_sets(first: Dataset, second: Dataset) -> Dataset:
 
 def name_splits(dataset: Dataset) -> pd.DataFrame:
     """The table of a set, with the set's name before the split."""
+    # Photographs without a split have the set's name alone
     within = dataset.table["split"].map("/{}".format, na_action="ignore").fillna("").astype(str)
     return dataset.table.assign(split=dataset.name + within)
 

@@ -30,6 +30,7 @@ def count_folds(dataset: Dataset) -> int:
     """Folds such that each can have both classes; 0 where a class has fewer than two groups."""
     benign_groups = len(np.unique(dataset.groups[dataset.malignant == 0]))
     malignant_groups = len(np.unique(dataset.groups[dataset.malignant == 1]))
+    # Each fold needs a group of each class
     fewer = min(benign_groups, malignant_groups)
     if fewer < 2:
         return 0
@@ -49,6 +50,7 @@ def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
         return None
     folds = np.zeros(len(dataset), int)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    # Whole groups in a fold: a duplicate would give the answer away
     divisions = splitter.split(dataset.malignant, dataset.malignant, dataset.groups)
     for fold, (_, held_out) in enumerate(divisions):
         folds[held_out] = fold

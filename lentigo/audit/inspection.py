@@ -61,6 +61,7 @@ class Inspection:
 
 def inspect_image(path: str, detector: ArtefactDetector | None = None) -> Inspection | Problem:
     """Opens a photograph and measures it, or says why it cannot be read."""
+    # Opened once: whatever is measured here is measured on the same bytes
     try:
         content = read_content(path)
         pixels = decode_image(content, path)

@@ -27,6 +27,7 @@ def draw_findings(rates: Mapping[str, Mapping[str, Rate]], baselines: Mapping[st
     Returns:
         The figure, in two halves.
     """
+    # Both halves stand side by side: the longer one decides the height
     rows = max(2 * len(rates), 2 * len(baselines))
     figure = new_figure(10.0, max(MIN_INCHES, 1.2 + ROW_INCHES * rows))
     left, right = figure.subplots(1, 2)
@@ -48,6 +49,7 @@ def plot_rates(axes: Any, rates: Mapping[str, Mapping[str, Rate]]) -> None:
         places = np.arange(len(rates)) + number * height
         share = np.array([100 * by_class[name].rate for by_class in rates.values()])
         ends = np.array([by_class[name].ci for by_class in rates.values()]).reshape(-1, 2)
+        # Never below 0: rounding may leave the end of an interval on the wrong side
         reach = np.maximum(np.abs(100 * ends.T - share), 0)
         colour = CLASS_COLOURS.get(name, GREY)
         axes.barh(places, share, height, xerr=reach, color=colour, ecolor=GREY, label=name)

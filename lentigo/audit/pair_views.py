@@ -66,6 +66,7 @@ def show_pair(audit: Audit, table: pd.DataFrame, duplicate: Duplicate) -> Pair:
     first = try_image(images[0], None)
     second = try_image(images[1], None)
     frames: list[Corners] = [[], []]
+    # A frame is drawn where one may show a part of the other, not for whole duplicates
     may_be_part = duplicate.kind in ("partial", "same lesion")
     if may_be_part and isinstance(first, DecodedImage) and isinstance(second, DecodedImage):
         sizes = (get_size(first), get_size(second))

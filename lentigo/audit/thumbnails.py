@@ -41,6 +41,7 @@ def draw_image(image: DecodedImage | Problem, frame: Corners) -> str:
     scale = TILE_PIXELS / max(canvas.size)
     size = [max(1, round(scale * side)) for side in canvas.size]
     small = canvas.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)  # first by whole numbers: faster
+    # Closed: the last corner leads back to the first
     if frame:
         corners = [(scale * x, scale * y) for x, y in frame]
         ImageDraw.Draw(small).line([*corners, corners[0]], fill=FRAME_COLOUR, width=2)

@@ -39,6 +39,7 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
         ValueError: The file is missing, no archive of arrays, damaged, or unpacks to more; in one line.
     """
     try:
+        # What it unpacks to is asked before it is unpacked
         require_size(path, max_bytes)
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

@@ -67,6 +67,7 @@ def read_from_cache(path: Path) -> bytes | None:
             content = file.read()
     except (OSError, ValueError):
         return None
+    # The hash of what was read, not of what should be there: a torn file is found
     if head == make_head(content):
         return content
     remove_from_cache(path)
@@ -140,6 +141,7 @@ def shared_folder(name: str) -> Path:
     try:
         with name_full_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            # A folder may be there and not writable: only a file in it shows that
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except SpaceError as error:
@@ -163,6 +165,7 @@ def warn_of_cache(error: SpaceError) -> None:
         return
     _warned.add(folder)
     place = "no home folder is known" if folder == NO_HOME else str(folder)
+    # The cause is the system's own error, which has the shortest words
     reason = getattr(error.__cause__, "strerror", None) or str(error)
     warnings.warn(
         f"{place}: the cache cannot be written ({reason}); going on without it: set {CACHE_VARIABLE} to a "

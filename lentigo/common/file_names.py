@@ -122,6 +122,7 @@ def take_path(value: Any, name: str, expected: str = "a path") -> Path:
     """
     if not isinstance(value, str | os.PathLike) or os.fspath(value) in ("", b""):
         raise UsageError(f"{name} is {describe_value(value)}; expected {expected}")
+    # Whoever has a folder called `~x` means it
     text = os.fsdecode(value)
     if text.startswith("~") and not os.path.lexists(text):
         text = os.path.expanduser(text)
@@ -161,6 +162,7 @@ def find_name(name: str | os.PathLike[str]) -> str:
     has_one_spelling = text.isascii() and "\\udc" not in text and "#" not in text
     if has_one_spelling or exists(text):
         return text
+    # In the order of likelihood: spelled bytes first, then the other normal form of Unicode
     for other in list_spellings(text):
         if exists(other):
             return other
@@ -219,6 +221,7 @@ def shorten_name(name: str, max_bytes: int = MAX_STEM_BYTES) -> str:
     >>> shorten_name("mole"), len(shorten_name("m" * 255))
     ('mole', 180)
     """
+    # Cut by bytes, since disks count those; a letter that was cut in two is dropped
     content = os.fsencode(name)
     if len(content) <= max_bytes:
         return name

@@ -33,6 +33,7 @@ def open_regular(path: str | Path) -> BufferedReader:
         OSError: Where there is none, or it is a pipe, a device or a socket: those may never end.
     """
     file = open(find_name(path), "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
+    # Asked of the open file: its name may lead elsewhere a moment later
     mode = os.fstat(file.fileno()).st_mode
     wanted_pipe = is_piped(path) and stat.S_ISFIFO(mode)
     if stat.S_ISREG(mode) or wanted_pipe:
@@ -111,6 +112,7 @@ def read_pipe(descriptor: int, max_bytes: int) -> bytes:
     size = 0
     deadline = time.monotonic() + PIPE_SECONDS
     while size <= max_bytes:
+        # Time for all pieces together: a slow writer must not hold a call for ever
         patience = max(0.0, deadline - time.monotonic())
         readable, _, _ = select.select([descriptor], [], [], patience)
         if not readable:

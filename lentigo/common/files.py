@@ -54,6 +54,7 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
             cure = "allow it, or choose another folder"
         else:
             cure = "free some space or choose another folder"
+        # Below the cache the variable is the cure that people need
         if not variable and Path(path).is_relative_to(cache_folder()):
             variable = CACHE_VARIABLE
         if variable:
@@ -86,6 +87,7 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     temporary = name_temporary(target)
     try:
         with name_full_disk(path):
+            # Beside the target: a file is moved into place only on the same disk
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             if streams:
@@ -178,6 +180,7 @@ def sync(path: Path) -> None:
     Args:
         path: The file.
     """
+    # Windows syncs only what is open for writing
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -279,6 +282,7 @@ def remove_leftover(entry: os.DirEntry[str], process: int) -> None:
         return
     lock = lock_folder(Path(entry.path))
     age_seconds = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
+    # A folder of a process that is gone, or one that nobody has locked for an hour
     if ended or (lock is not None and age_seconds > LEFTOVER_SECONDS):
         shutil.rmtree(entry.path, ignore_errors=True)
     if lock is not None:

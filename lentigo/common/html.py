@@ -24,6 +24,7 @@ def render_page(package: str, name: str, **values: Any) -> str:
     Returns:
         HTML.
     """
+    # A page's own folder first: it may replace a shared part
     own = jinja2.PackageLoader(package, ".")
     shared = jinja2.PackageLoader("lentigo.common", "pages")
     loader = jinja2.ChoiceLoader([own, shared])

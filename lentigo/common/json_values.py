@@ -63,6 +63,7 @@ def write_json(path: str | Path, value: Any) -> None:
         ValueError: For NaN, which JSON does not have: a file of ours is readable everywhere.
         SpaceError: When the disk is full or not writable.
     """
+    # JSON has no NaN: one that was forgotten is an error here, not in somebody's browser
     write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
 
 

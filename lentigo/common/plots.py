@@ -152,11 +152,13 @@ def save_vectors(figure: Figure, path: str | Path) -> Path:
     """
     save_figure(figure, path)
     figure.set_layout_engine("none")  # everything stands where the PNG has it
+    # Transparent: the page behind may be bright or dark
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_facecolor("none")
         patch.set_edgecolor("none")
     with write_whole(Path(path).with_suffix(".svg")) as temporary:
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": Path(path).stem}):
+            # Without a date, the same numbers give the same file
             FigureCanvasSVG(figure).print_svg(temporary, metadata={"Date": None})
         temporary.write_text(theme_vectors(temporary.read_text("utf-8")), "utf-8")
     return Path(path)

@@ -56,6 +56,7 @@ def show_progress(items: Iterable, total: int | None = None, label: str = "") ->
             yield item
             count += 1
             seconds = time.monotonic() - started
+            # Not at every item: writing would take longer than the work
             if seconds - shown >= MIN_SECONDS:
                 shown = seconds
                 line.show(describe_state(label, count, total, seconds), count / total if total else None)

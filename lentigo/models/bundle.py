@@ -102,6 +102,7 @@ def find_bundle(folder: str | Path) -> Bundle:
     """
     folder = BUNDLED if str(folder) == "bundled" else take_path(folder, "model", EXPECTED_MODEL)
     card = read_card(folder)
+    # Missing before altered: it is the more common, and the quicker to find
     for name in card["files"]:
         if not (folder / name).is_file():
             raise ModelError(
@@ -255,6 +256,7 @@ def amend_bundle(
     if kept != before["files"]:
         # What the card said of files that go is no longer true, and what comes is not there yet
         meanwhile = {key: value for key, value in meanwhile.items() if key not in entries}
+    # The card first: whoever reads in between accepts the old file and the new one
     write_json(bundle.folder / CARD, meanwhile)
     for name in drop:
         (bundle.folder / name).unlink(missing_ok=True)

@@ -208,6 +208,7 @@ def list_entry_faults(value: Any, kind: Entries, place: str) -> Iterator[str]:
     if not isinstance(value, dict):
         yield describe_misfit(value, "an object", place)
         return
+    # Entries in the order of the card, so that the first fault is the same each time
     for name, item in value.items():
         if kind.names is not None and not kind.names.fits(name):
             yield f"{place}: {name[:MAX_SHOWN_SIGNS]!a}, expected {kind.names.words}"

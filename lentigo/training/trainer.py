@@ -127,12 +127,14 @@ def train(
     out = take_path(out, "out", "the name of a folder")
     recipe = find_recipe(recipe, **take_backbone(recipe, weights, fields))
     check_call(out, recipe, resume)
+    # Before any photograph is read: an unknown callback should be told at once
     watch = EpochWatch(build_callbacks(callbacks, out))
     labelled = load_labelled(data)
     holdouts = {}
     if holdout_sources:
         labelled = set_aside(labelled, holdout_sources)
         holdouts = list_holdouts(labelled, holdout_sources)
+        # What belongs with a source that is left out must not be learned from
         leak_policy = replace(leak_policy, leaks="drop")
     start = find_start(weights)
     prepared = prepare_training(
@@ -145,6 +147,7 @@ def train(
     keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, prepared.settings)
     job = make_job(recipe, prepared, held_out, out, fp32=fp32, not_lesions=not_lesions, progress=progress)
     job = replace(job, watch=watch)
+    # Kept: if bf16 turns out to decide otherwise, the head learns again from here
     initial_head = copy_variables(job.network.require_head().variables)
     history, check = train_model(out, job)
     if needs_fp32_features(job, check):  # the check of before still says why the RUN is served in fp32

@@ -122,6 +122,7 @@ def check_training_set(
     Raises:
         DataError: The given split leaks and the policy refuses that, or nothing is left to train on.
     """
+    # The test split takes part in the search, and in nothing else
     found = search_dataset(dataset, progress) if leak_policy.duplicates else None
     leaks = gather_leaks(dataset, found)
     if leaks and leak_policy.leaks == "refuse":

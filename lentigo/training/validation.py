@@ -111,6 +111,7 @@ def split_or_read(
 
 def read_validation(path: Path, dataset: Dataset) -> np.ndarray | None:
     """The validation photographs, bool (n,), of an earlier `splits.csv`; None where it lacks a photograph."""
+    # By path: an earlier call of this training wrote it
     splits = pd.read_csv(path, dtype=str).set_index("image")["split"]
     found = dataset.table["image"].map(splits)
     if found.isna().any():
@@ -148,6 +149,7 @@ def write_splits(
         folds: The fold of each training photograph in order, int (m,): the head of that number has not
             learned from it. None where there are no folds.
     """
+    # With hashes: a split can be recalled after photographs were moved
     table = dataset.table[["image", truth]].assign(
         split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests
     )

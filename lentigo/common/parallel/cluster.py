@@ -109,6 +109,7 @@ class Cluster:
         """
         import ray
 
+        # As an array: Ray shares its memory among the workers of a node
         content = np.frombuffer(ray.cloudpickle.dumps(work), np.uint8)
         key = hash_bytes(content.tobytes())
         reference = ray.put(content)  # sent once to each node
@@ -226,6 +227,7 @@ def join_cluster(address: str, *, cores: int | None = None, workers: int | None 
         stack.callback(ray.shutdown)
         silence_ray()
         nodes = Cluster(address, cores or 1, shared=False).list_nodes()
+        # Before the first batch: a node with other versions would fail in the middle
         cores = choose_cores(address, nodes, cores)
         check_nodes(nodes)
         shared = {node.name for node in nodes} == {platform.node()}

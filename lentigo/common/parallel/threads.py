@@ -23,6 +23,7 @@ def open_pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
     Yields:
         The pool, which is shut down at the end.
     """
+    # OpenCV and BLAS would each start as many threads again
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

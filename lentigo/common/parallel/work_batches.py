@@ -102,6 +102,7 @@ def map_batches(
     waiting: deque[tuple[list[T], Any]] = deque()
     for batch in batches:
         waiting.append((batch, submit(batch)))
+        # Results in order: the oldest batch is waited for, later ones may be done already
         while len(waiting) >= width():
             yield from finish(*waiting.popleft())
     while waiting:

@@ -73,6 +73,7 @@ def make_task() -> Callable[..., tuple]:
     def task(
         versions: dict[str, str], cores: int = 1, key: str = "", work: Any = None, batch: bytes = b""
     ) -> tuple:
+        # Imported here: the task is sent by value to a node that may lack this package
         import platform
         import sys
 

@@ -23,6 +23,7 @@ def measure_within(malignant: np.ndarray, score: np.ndarray, folds: np.ndarray) 
     for fold in np.unique(folds):
         rows = folds == fold
         sick = malignant[rows]
+        # Pairs of a malignant and a benign photograph in this fold
         count = int(sick.sum() * (~sick).sum())
         if count == 0:
             continue
@@ -59,6 +60,7 @@ def covary_aurocs(
     aurocs = placements[:, sick].mean(axis=1)
     sick_groups = len(np.unique(groups[sick]))
     healthy_groups = len(np.unique(groups[healthy]))
+    # One group of a class has no variance between groups
     if min(sick_groups, healthy_groups) < 2:
         return aurocs, np.full((k, k), np.nan)
 

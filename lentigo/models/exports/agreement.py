@@ -64,6 +64,7 @@ def compare_predictions(
     """
     before, after = probabilities
     group_numbers = np.unique(groups, return_inverse=True)[1]
+    # The difference with the faster form first, so that a loss is positive
     aurocs, loss_ci, _ = compare_aurocs(malignant, after, before, group_numbers)
     differences = np.abs(before - after)
     return Agreement(

@@ -86,6 +86,7 @@ def export(
     """
     kind = find_format(format, int8)
     out = take_path(out, "out", "the name of a file or folder")
+    # A name such as `..` has no last part to be replaced
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
     if int8 and images is not None:
@@ -102,6 +103,7 @@ def export(
         staged = folder / place.relative_to(out.parent)
         staged.parent.mkdir(exist_ok=True)
         kind.write(bundle, model, staged)
+        # Compared where it is staged: a form that differs never appears at its place
         deviations = compare(run_keras(model, pixels), kind.run(staged, pixels))
         refuse_difference(format, deviations, len(pixels))
         megabytes = measure_megabytes(folder)

@@ -25,6 +25,7 @@ def find_place(out: Path, kind: Format) -> Path:
         refuse_existing(out)
         if is_file and kind.suffix == ".xml":
             refuse_existing(out.with_suffix(".bin"))  # OpenVINO's weights
+    # A name that ends as another format's is a mistake, not a folder
     suffixes = {other.suffix for other in FORMATS.values()} - {""}
     if not is_file and out.suffix in suffixes:
         wanted = f"a name ending in {kind.suffix}, or a folder" if kind.suffix else "a folder"

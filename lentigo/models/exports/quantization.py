@@ -146,6 +146,7 @@ def list_validation(bundle: Bundle) -> pd.DataFrame:
     table = pd.read_csv(path, dtype={"image": str, "label": str})
     if "image" not in table:  # a packed RUN's
         return table.iloc[:0].reindex(columns=["image", "label", "group"])
+    # Validation alone: what the network has learned from would make int8 look better
     table = table[table["split"] == "validation"]
     same = []
     for image, digest in zip(table["image"], table["sha256"], strict=True):
@@ -189,6 +190,7 @@ def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
 
     nncf = load_nncf()
     model = openvino.Core().read_model(graph)
+    # Patterns are fused first: NNCF counts operations, not what they become
     apply_moc_transformations(model, cf=False)
     embedding = model.output("embedding").get_node()
     extractor = {operation.get_friendly_name() for operation in walk_back(embedding)}

@@ -74,6 +74,7 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
             f"the graph takes {', '.join(graph_inputs)}, the branch {', '.join(branch_inputs)}; expected the "
             "same input"
         )
+    # A copy: the graph that was given may be used again
     joined = onnx.ModelProto()
     joined.CopyFrom(graph)
     renamed = rename_nodes(branch, kept={*graph_inputs, OUTPUT})

@@ -43,6 +43,7 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         array = numpy_helper.to_array(constant).astype(np.float16)
         constant.CopyFrom(numpy_helper.from_array(array, half_name))
         casts.append(helper.make_node("Cast", [half_name], [name], name=f"cast_{name}", to=TensorProto.FLOAT))
+    # Casts first: a graph lists its nodes in the order in which they run
     nodes = [*casts, *halved.graph.node]
     del halved.graph.node[:]
     halved.graph.node.extend(nodes)

@@ -85,6 +85,7 @@ class GraphWriter:
             shapes: By their public names the outputs' shapes, the batch first.
             doc: The documentation of the graph.
         """
+        # Inner names become public ones at both ends of each node
         public_names = {inner: name for name, inner in outputs.items()}
         for node in self.nodes:
             rename(node.input, public_names)

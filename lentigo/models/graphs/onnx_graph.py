@@ -69,6 +69,7 @@ def trace_onnx(model: keras.Model, doc: str = "") -> TracedGraph:
 
     writer = GraphWriter()
     names = {id(source): write_input(writer, source)}  # of the tensors in ONNX, by the `id` of Keras' own
+    # In the order in which they are computed: what a layer takes has a name already
     for tensor in walk_tensors(outputs.values(), names):
         layer, node = find_origin(tensor)
         write = find_layer_writer(layer)

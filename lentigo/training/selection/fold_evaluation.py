@@ -104,6 +104,7 @@ def predict_with_network(
     """
     job, _ = train_network(photographs, recipe, held_out, work)
     logits = measure_validation(dataclasses.replace(job, validation=others), job.network.classifier)
+    # Checkpoints of a fold are of no use once it is measured
     shutil.rmtree(work)
     return logits
 
@@ -183,6 +184,7 @@ class FoldEvaluator:
             Their AUROC.
         """
         if recipe.finetune:
+            # Folds of one trial run side by side on a cluster: each has a folder of its own
             with stage_folder(self.work) as work:
                 return score_network(self.photographs, recipe, held_out, work).auroc
         return score_head(recipe, self.photographs.labelled_features, held_out).auroc

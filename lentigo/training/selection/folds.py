@@ -91,6 +91,7 @@ def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
                 "fewer with --folds"
             )
     shares = {str(fold): 1 / folds for fold in range(folds)}
+    # No fold is given before
     all_free = np.full(len(dataset), -1)
     return choose_splits(dataset, shares, all_free, seed).astype(int)
 

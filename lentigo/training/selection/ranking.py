@@ -210,12 +210,14 @@ def rank_backbones(
     aurocs = {}
     for name, found in scores.items():
         aurocs[name] = np.array([score.auroc for score in found])
+    # By the mean, the best first
     order = sorted(aurocs, key=lambda name: -aurocs[name].mean())
     best = order[0]
     # Paired by fold and seed: what makes a fold hard is hard for both
     differences = [average_scores(aurocs[name] - aurocs[best], ratio) for name in order[1:]]
     adjusted = adjust_holm([difference.p for difference in differences])
     ranked = []
+    # The best has no difference from itself
     for name, behind, p in zip(order, [None, *differences], [None, *adjusted], strict=True):
         accuracies = [score.accuracy for score in scores[name]]
         n_smaller_class, n = count_held_out(scores[name], ratio)
@@ -240,6 +242,7 @@ def count_held_out(scores: Sequence[Score], ratio: float) -> tuple[float, float]
     >>> [round(count) for count in count_held_out(five_folds_two_seeds, 0.25)]
     [40, 100]
     """
+    # The ratio says how many photographs there are in all: held out ones and those learned from
     whole_set = float(np.mean([score.n for score in scores])) * (1 + 1 / ratio)
     n = min(whole_set, float(sum(score.n for score in scores)))
     shares = []

@@ -62,6 +62,7 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
     values = np.asarray(scores, float)
     count = len(values)
     mean = float(values.mean())
+    # One training has no variance to be estimated
     if count < 2:
         return Mean(mean, UNKNOWN, float("nan"))
     # Trainings share photographs, so they vary less than independent ones would: `ratio` makes up for it
@@ -69,6 +70,7 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
     quantile = float(t.ppf(0.5 + LEVEL / 2, count - 1))
     p = judge_mean(mean, deviation, count)
     if cases is None:
+        # A difference of AUROCs lies between -1 and 1
         ends = np.clip([mean - quantile * deviation, mean + quantile * deviation], -1, 1)
         return Mean(mean, (float(ends[0]), float(ends[1])), p)
     low, high = mean, mean

@@ -37,6 +37,7 @@ def features_folder(network: Network, fp32: bool) -> Path:
     Returns:
         The folder, which may not exist yet.
     """
+    # Another precision gives other features, so it has another folder
     precision = "f32" if fp32 else fastest_precision()
     key = hash_bytes(hash_weights(network).encode(), precision.encode(), str(SIDE).encode())
     return cache_folder() / "features" / key[:32]
@@ -100,9 +101,11 @@ def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     for path in list_cache(folder, LIST_SUFFIX):
         listed = read_from_cache(path)
         digests = [] if listed is None else listed.decode().split()
+        # A shard whose photographs nobody wants is not even opened
         if wanted.isdisjoint(digests):
             continue
         values = read_values(path.with_suffix(SHARD_SUFFIX))
+        # The list and its shard disagree: neither can be trusted
         if values is None or len(values) != len(digests):
             remove_from_cache(path)
             continue

@@ -112,11 +112,13 @@ def extract_features(
         The features of those that can be read.
     """
     folder = features_folder(network, fp32)
+    # By content: a photograph under another name has its features already
     cached = load_shards(folder, set(dataset.digests))
     missing = [row for row, digest in enumerate(dataset.digests) if digest not in cached]
     problems: list[Problem] = []
     if missing:
         paths = dataset.table["image"].iloc[missing].tolist()
+        # OpenVINO computes them several times as fast as Keras does
         graph = to_onnx(network.feature_extractor).SerializeToString()
         if cluster is not None:
             extraction = FeatureExtraction(graph, fp32)
@@ -167,6 +169,7 @@ def refuse_frozen_features(features: Features, backbone: str, weights: str | Pat
     Raises:
         ModelError: All photographs have the same features, or some have features that are no numbers.
     """
+    # NaN and infinity come from weights that do not belong to this architecture
     broken = int((~np.isfinite(features.values)).any(axis=1).sum())
     if broken:
         raise ModelError(

@@ -58,12 +58,14 @@ def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict
     Raises:
         ModelError: The RUN cannot be used.
     """
+    # Whoever names a backbone, or a recipe of one's own, means it
     asked = fields.get("backbone") is not None or str(recipe) not in RECIPES
     if asked or not is_run(weights):
         return fields
     card = open_bundle(weights).card
     taken = {**fields, "backbone": card["backbone"]}
     if taken.get("input_size") is None:
+        # Photographs must be as large as those that the weights have learned from
         taken["input_size"] = card["recipe"].get("input_size", SIDE)
     return taken
 

@@ -121,6 +121,7 @@ def augment_pair(
         The view, of the same shape and type, and the mask moved with it, float32 (height, width), between 0
         and 1 where a pixel is only partly lesion.
     """
+    # Drawn in the same order as in `augment_image`, so that a mask changes no view
     height, width = image.shape[:2]
     geometry = draw_geometry(augmentation, width, height, rng)
     colour = draw_colour(augmentation, rng)
@@ -162,6 +163,7 @@ def bleach_lesion(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator)
     Returns:
         The image, of the same shape and type; without a lesion, or without skin, as it was.
     """
+    # The red of pigment fades most; the other channels keep more of their contrast
     red_gain = rng.uniform(0, 0.4)
     other_gains = rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.15, 2)
     gains = np.array([red_gain, *other_gains], np.float32)

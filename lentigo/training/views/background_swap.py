@@ -60,6 +60,7 @@ class BackgroundSwap:
             uint8 (side, side, 3).
         """
         image = read_image(self.images[row], side).pixels
+        # Without a probability no mask is read: reading one takes as long as the photograph
         mask = self.read_outline(row, side) if self.probability else None
         if mask is None or rng.random() >= self.probability:
             return image
@@ -155,6 +156,7 @@ def swap_background(
         A photograph, uint8 (side, side, 3). It is `image` itself where either has no lesion or hardly any
         skin.
     """
+    # Too large a lesion leaves no skin, too small a one nothing to lay on it
     if not can_swap(mask) or not can_swap(other_mask):
         return image
     skin = paint_over(other, other_mask)
@@ -205,6 +207,7 @@ def match_light(image: np.ndarray, mask: np.ndarray, skin: np.ndarray) -> np.nda
         return np.ones(3, np.float32)
     before = np.median(image[ring], axis=0)
     after = np.median(skin[ring], axis=0)
+    # One more: a channel may be black
     ratio = (after + 1) / (before + 1)
     return np.clip(ratio, 1 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO).astype(np.float32)
 

@@ -28,11 +28,13 @@ def mix_views(
         Views, labels and weights of the same shapes and types.
     """
     share = rng.beta(alpha, alpha, len(views))
+    # The larger share is a view's own, so that it keeps its place in the batch
     share = np.maximum(share, 1 - share).astype(np.float32)
     partner = rng.permutation(len(views))
     mixed_views = []
     for view, other, own_share in zip(views, views[partner], share, strict=True):
         mixed_views.append(cv2.addWeighted(view, float(own_share), other, float(1 - own_share), 0))
+    # Labels are weighted as the photographs are, so that rare classes stay weighty
     own_weight = share * weights
     partner_weight = (1 - share) * weights[partner]
     mixed_weights = own_weight + partner_weight

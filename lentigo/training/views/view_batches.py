@@ -45,6 +45,7 @@ def load_views(
     swap = plan_swap(dataset, recipe.background_swap)
     views = []
     outlines = []
+    # One generator for each view: what is drawn for one changes no other
     for place, row in enumerate(rows):
         generator = find_generator(recipe, epoch, rows, place)
         image = swap.read_view(row, side, generator)
@@ -84,6 +85,7 @@ def find_generator(recipe: Recipe, epoch: int, rows: np.ndarray, place: int) -> 
         rows: The photographs of the batch, int (n,).
         place: Of the view in the batch, from 0.
     """
+    # A photograph may be drawn twice in an epoch: its place in the batch tells the views apart
     if recipe.views or recipe.balance != "none":
         return view_generator(recipe.seed, epoch, *rows, place)
     return view_generator(recipe.seed, epoch, rows[place])
@@ -104,6 +106,7 @@ def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndar
     if not recipe.diagnosis:
         return malignant
     words = dataset.table[recipe.diagnosis].to_numpy(dtype=object)[rows]
+    # A photograph without a diagnosis has a row of zeros
     one_hot = words[:, None] == np.array(DIAGNOSES, dtype=object)
     return np.concatenate([malignant, one_hot.astype(np.float32)], axis=1)
 

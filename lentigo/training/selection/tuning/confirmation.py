@@ -110,11 +110,13 @@ def compare_logits(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> C
     rng = np.random.default_rng(0)
     draws = []
     for rows in resample_groups(reserve.groups, RESAMPLES, seed=0):
+        # Trainings are drawn, too: another fold would have given another model
         folds = rng.integers(0, len(default), len(default))
         truth = malignant[rows]
         if len(np.unique(truth)) < 2:  # no AUROC without both classes
             continue
         gains = {}  # of each training that was drawn, once however often it was
+        # A training that was drawn twice has the same gain twice
         for fold in set(folds.tolist()):
             best_auroc = measure_auroc(truth, best[fold, rows])
             gains[fold] = best_auroc - measure_auroc(truth, default[fold, rows])

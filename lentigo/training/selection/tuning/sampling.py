@@ -31,6 +31,7 @@ def list_searched(recipe: Recipe) -> dict[str, BaseDistribution]:
     searched = {}
     for recipe_field in fields(Recipe):
         search = recipe_field.metadata.get("search")
+        # A field of the whole network has no effect while the backbone stays frozen
         if search is None or (search.whole and not recipe.finetune):
             continue
         searched[recipe_field.name] = make_distribution(str(recipe_field.type), search)
@@ -60,7 +61,10 @@ class NumberedSampler(BaseSampler):
         """
         if trial.number not in self.samplers:
             self.samplers[trial.number] = TPESampler(
-                seed=1000 * self.seed + trial.number, multivariate=True, n_startup_trials=RANDOM_TRIALS
+                # By number: a trial that is made again draws the same
+                seed=1000 * self.seed + trial.number,
+                multivariate=True,
+                n_startup_trials=RANDOM_TRIALS,
             )
         return self.samplers[trial.number]
 

@@ -54,9 +54,11 @@ def begin_study(study: optuna.Study, recipe: Recipe) -> None:
 def is_gone(trial: FrozenTrial) -> bool:
     """Whether the process of this machine that made a trial has ended; False for another machine's."""
     host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
+    # What another machine is doing cannot be seen from here
     if host != platform.node() or int(process) == os.getpid():
         return False
     try:
+        # Signal 0 asks whether the process is there, and does nothing to it
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True

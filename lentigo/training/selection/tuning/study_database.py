@@ -51,10 +51,12 @@ def open_study(address: StudyAddress, seed: int = 0) -> optuna.Study:
             direction="maximize",
             load_if_exists=True,
         )
+        # The first question: an unusable database is told before any photograph is read
         study.get_trials(deepcopy=False)
     except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError, ImportError) as error:
         raise explain_failure(address.storage, error) from error
     study.sampler = NumberedSampler(seed)
+    # Not before five trials, nor after one fold: early differences are noise
     study.pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=1)
     return study
 
@@ -96,6 +98,7 @@ def hide_password(address: str) -> str:
     'postgresql://me:***@host/trials'
     """
     scheme, separator, rest = address.partition("://")
+    # From the right: a password may hold an @
     credentials, at, host = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")
     hidden = ":***" if colon else ""

@@ -45,6 +45,7 @@ def find_address(out: Path, storage: str | None, settings: dict[str, Any]) -> St
     Returns:
         The database, and the study's name there.
     """
+    # The settings name the study: trials of other photographs never mix with these
     name = f"lentigo-{hash_bytes(json.dumps(settings, sort_keys=True).encode())[:16]}"
     file = (out / "study" / "trials.db").resolve()
     return StudyAddress(storage or f"sqlite:///{file}", name)
@@ -122,6 +123,7 @@ def run_trials_on_cluster(cluster: Cluster, work: TrialWork, trials: int, progre
     study = open_study(work.address, work.recipe.seed)
     begin_study(study, work.recipe)
     missing = max(0, trials - count_finished(study))
+    # The default recipe alone first: others are pruned by comparison with it
     n_first = 1 if missing and find_default(study) is None else 0
 
     def make_trials() -> Iterator[str]:
@@ -177,6 +179,7 @@ def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
     """
     default = find_default(study)
     default_aurocs = [] if default is None else default.user_attrs[FOLDS]
+    # The default recipe stands first, whatever its number
     trials = sorted(list_finished(study), key=lambda trial: (DEFAULT not in trial.user_attrs, trial.number))
     rows = []
     for trial in trials:

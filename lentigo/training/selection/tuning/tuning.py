@@ -125,6 +125,7 @@ def tune(
     """
     recipe = plan.recipe
     folder = take_path(out, "out", "the name of a folder")
+    # Before photographs are read: a wrong address would be told after an hour
     check_storage(plan, cluster)
     require_writable(folder)
     pool = gather_pool(data, plan.duplicates, progress)
@@ -134,6 +135,7 @@ def tune(
         recipe, plan.weights, pool.dataset, fp32=plan.fp32, cluster=cluster, progress=progress
     )
     settings = plan.describe(pool)
+    # Before the first trial: what confirms must have had no part in the search
     evaluator, reserve = set_apart(pool.dataset, features, plan, folder / "work")
     keep_settings(folder / TUNING_SETTINGS, settings)
     address = find_address(folder, plan.storage, settings)

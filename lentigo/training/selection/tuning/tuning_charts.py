@@ -67,6 +67,7 @@ def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
     for axes, name in zip(grid, names, strict=False):
         draw_slice(axes, trials, name, name in logarithmic)
         tidy_axes(axes, name.replace("_", " "), "", "AUROC" if axes in grid[::MAX_COLUMNS] else "")
+    # Places without a field stay empty
     for axes in grid[len(names) :]:
         axes.set_visible(False)
     handles, words = grid[0].get_legend_handles_labels()
@@ -77,6 +78,7 @@ def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
 def draw_slice(axes: Any, trials: pd.DataFrame, name: str, logarithmic: bool) -> None:
     """The AUROC of each trial against one field; later trials are darker, the default recipe is a diamond."""
     values = trials[name]
+    # Words and switches have no scale: each is a place on the axis
     if values.dtype in (object, bool):
         values = values.astype(str)
     order = np.arange(len(trials))

@@ -118,6 +118,7 @@ class Tuning(Summarized):
         complete = self.table[self.table["state"] == "complete"]
         draw_progress(complete, folder / "figures" / "trials.png")
         draw_slices(complete, self.searched, folder / "figures" / "slices.png")
+        # With few trials nothing can be said of what mattered
         if self.importance:
             draw_importance(self.importance, folder / "figures" / "importance.png")
         return folder / "recipe.json"
