@@ -24,7 +24,7 @@ from lentigo.datasets.dataset import Dataset, DataSource, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
-from lentigo.images.measures.skin_tone import TONES, UNKNOWN
+from lentigo.images.measures.skin_tone import TONE_NAMES, UNKNOWN
 from lentigo.images.problems import Problem, require_usable, separate_problems
 from lentigo.splits.conflicts import Conflict, find_conflicts
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
@@ -131,8 +131,7 @@ class Audit(Summarized):
 
     def count_tones(self) -> dict[str, dict[str, int]]:
         """Photographs of each skin tone, lightest first, by class."""
-        tones = [name for name, _ in TONES]
-        tones.append(UNKNOWN)
+        tones = [*TONE_NAMES, UNKNOWN]
         labels = self.images["label"].fillna(UNLABELLED)
         table = pd.crosstab(self.images["skin_tone"], labels).reindex(tones, fill_value=0)
         # Every tone is a row, those that nobody has too: what is missing is the finding

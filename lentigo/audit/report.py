@@ -15,6 +15,7 @@ from lentigo.audit.pair_views import name_images, show_pair
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.audit.thumbnails import show_image
 from lentigo.common.html import render_page
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.duplicates.duplicates import KINDS, Duplicate
 from lentigo.splits.conflicts import Conflict
 
@@ -136,10 +137,8 @@ def pick_pairs(duplicates: Sequence[Duplicate]) -> list[Duplicate]:
 
 def spread_out(images: list[str]) -> list[str]:
     """At most `MAX_GRID`, evenly from the whole list."""
-    if not images:
-        return []
-    places = np.linspace(0, len(images) - 1, min(MAX_GRID, len(images)))
-    return np.array(images, dtype=object)[np.unique(places.round().astype(int))].tolist()
+    rows = spread_rows(len(images), MAX_GRID)
+    return np.array(images, dtype=object)[rows].tolist()
 
 
 def shorten(folder: str, image: str) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from lentigo.common.file_reading import open_at_once
 from lentigo.common.user_folders import CACHE_VARIABLE, cache_folder
@@ -115,6 +116,20 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with write_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_csv(path: str | Path, table: Any) -> None:
+    """Writes a pandas table as CSV, whole or not at all.
+
+    Args:
+        path: Where it goes.
+        table: A data frame; its index is not written.
+
+    Raises:
+        SpaceError: Where the disk is full or not writable.
+    """
+    with write_whole(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def is_stream(path: str | Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +28,20 @@ def hash_bytes(*parts: bytes) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def hash_unordered(firsts: Iterable[str], seconds: Iterable[str]) -> str:
+    """Hashes pairs of words, whatever the order in which the pairs come.
+
+    Args:
+        firsts: The first word of each pair.
+        seconds: The second word of each pair.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    pairs = map("{} {}".format, firsts, seconds)
+    return hash_bytes(*sorted(map(str.encode, pairs)))
 
 
 def hash_file(path: str | Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import find_name, is_file, spell_name
-from lentigo.common.hashing import hash_bytes, hash_readable
+from lentigo.common.hashing import hash_readable, hash_unordered
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
@@ -86,6 +86,11 @@ class Dataset(Summarized):
         files = digests.where(digests != "", None)  # unreadable files are no duplicates of each other
         return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
+    @property
+    def n_groups(self) -> int:
+        """How many groups there are: what counts in an interval, and in a split."""
+        return len(np.unique(self.groups))
+
     @cached_property
     def digests(self) -> list[str]:
         """The SHA-256 of each file, "" where it cannot be read."""
@@ -94,11 +99,7 @@ class Dataset(Summarized):
     @cached_property
     def fingerprint(self) -> str:
         """A hash of contents and labels, whatever the order, names or place of the files."""
-        rows = []
-        # Sorted below: the order of files is not part of the data
-        for digest, label in zip(self.digests, self.table["label"], strict=True):
-            rows.append(f"{digest} {label}".encode())
-        return hash_bytes(*sorted(rows))
+        return hash_unordered(self.digests, self.table["label"])
 
     def know_digests(self, digests: Sequence[str]) -> Self:
         """The same photographs, whose files were hashed before.

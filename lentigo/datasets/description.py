@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from lentigo.common.files import write_whole
+from lentigo.common.json_values import list_fields
 from lentigo.common.plots import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
@@ -81,7 +82,7 @@ class Description:
             "counts": counts,
             "reading": None if self.reading is None else self.reading.to_json(),
             "notes": list(self.notes),
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": list_fields(self.problems),
         }
 
 
@@ -109,7 +110,7 @@ def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> 
         n=len(dataset),
         # Both classes are columns even where one is missing
         counts=order_splits(counts.reindex(columns=list(CLASSES), fill_value=0)),
-        groups=len(np.unique(dataset.groups)),
+        groups=dataset.n_groups,
         sizes=dict(sizes.most_common()),
         fingerprint=dataset.fingerprint,
         problems=tuple(problems),
@@ -156,8 +157,8 @@ def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
         "validation": len(validation),
         "training_malignant": int(training.malignant.sum()),
         "validation_malignant": int(validation.malignant.sum()),
-        "training_groups": len(np.unique(training.groups)),
-        "validation_groups": len(np.unique(validation.groups)),
+        "training_groups": training.n_groups,
+        "validation_groups": validation.n_groups,
         "split": "given" if (validation.table["split"] == "validation").any() else "drawn",
         "known": known,
         "reading": None if training.reading is None else training.reading.to_json(),

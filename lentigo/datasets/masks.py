@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.hashing import hash_bytes, hash_readable
+from lentigo.common.hashing import hash_readable, hash_unordered
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, make_dataset, select_split
 from lentigo.datasets.manifests import MANIFESTS
@@ -46,10 +46,7 @@ class MaskSet(Dataset):
         """A hash of the contents of photographs and masks, whatever the order, names or place of the
         files.
         """
-        pairs = []
-        for digest, mask in zip(self.digests, self.table["mask"], strict=True):
-            pairs.append(f"{digest} {hash_readable(mask)}".encode())
-        return hash_bytes(*sorted(pairs))
+        return hash_unordered(self.digests, map(hash_readable, self.table["mask"]))
 
     @property
     def labelled(self) -> bool:

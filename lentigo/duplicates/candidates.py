@@ -149,10 +149,10 @@ def choose_nearest(cosines: np.ndarray, others: np.ndarray, neighbours: int) -> 
 
 def stack_rows(rows: list[tuple[np.ndarray, np.ndarray]], columns: int) -> csr_array:
     """A sparse table, float32 (n, columns), of the columns and values of each row."""
-    starts = np.cumsum([0, *(len(names) for names, _ in rows)])
-    names = np.concatenate([names for names, _ in rows])
-    values = np.concatenate([values for _, values in rows])
-    return csr_array((values, names.astype(np.int32), starts), shape=(len(rows), columns))
+    names, values = zip(*rows, strict=True)
+    starts = np.cumsum([0, *map(len, names)])
+    entries = (np.concatenate(values), np.concatenate(names).astype(np.int32), starts)
+    return csr_array(entries, shape=(len(rows), columns))
 
 
 def weigh_rows(table: csr_array, rarity: np.ndarray) -> csr_array:

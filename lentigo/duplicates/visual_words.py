@@ -9,6 +9,7 @@ features, have other borders. The words are fitted to the data set itself; no pr
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class Vocabulary:
     @property
     def sizes(self) -> list[int]:
         """The numbers of words of the tables."""
-        return [int(np.prod([len(step) for step in table])) for table in self.tables]
+        return [math.prod(map(len, table)) for table in self.tables]
 
     def name_words(self, descriptors: np.ndarray) -> np.ndarray:
         """The words, int64 (m, tables), of descriptors, uint8 (m, 128).

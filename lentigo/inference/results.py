@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lentigo.common.json_values import list_fields
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import ModelError
@@ -82,7 +83,7 @@ class Prediction(Summarized):
             if entries[name] is None:
                 del entries[name]
         if self.similar is not None:
-            entries["similar"] = [case.to_json() for case in self.similar]
+            entries["similar"] = list_fields(self.similar)
         return entries
 
     @property

@@ -125,7 +125,7 @@ class Partition(Summarized):
             "shares": {name: int(counts[name]) / n for name in self.wanted},
             "counts": self.count().to_dict("records"),
             "distance": self.measure_distance(),
-            "groups": len(np.unique(self.dataset.groups)),
+            "groups": self.dataset.n_groups,
             "duplicates": self.duplicates,
             "conflicts": list_fields(self.conflicts),
             "left_out": self.left_out,

@@ -35,7 +35,7 @@ def describe_training(job: TrainingJob, history: pd.DataFrame, settings: dict[st
     Returns:
         The card's entries.
     """
-    units = ", ".join(str(size) for size in (*job.recipe.units, 1))
+    units = ", ".join(map(str, (*job.recipe.units, 1)))
     # In the graph's order, so that the card can be compared with it
     outputs = list(DEFAULT_OUTPUTS)
     if job.recipe.diagnosis:

@@ -10,8 +10,8 @@ import pandas as pd
 from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
+from lentigo.images.problems import separate_problems
 from lentigo.inference.predictor import Predictor
-from lentigo.inference.results import Prediction
 from lentigo.models.bundle import Bundle
 
 
@@ -103,11 +103,9 @@ def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -
     predictor = Predictor(bundle, fp32=fp32)
     assessments = {}
     for name, dataset in holdouts.items():
-        results = list(predictor.predict(dataset.table["image"]))
-        predictions = [result for result in results if isinstance(result, Prediction)]
-        readable = np.array([isinstance(result, Prediction) for result in results], dtype=bool)
+        predictions, _, readable = separate_problems(predictor.predict(dataset.table["image"]))
+        kept = dataset.take(np.array(readable, dtype=bool))
         # AUROC needs both classes: a source of one class is not measured
-        kept = dataset.take(readable)
         if len(set(kept.table["label"])) == len(CLASSES):
             assessments[name] = assess(predictor, kept, predictions, f"without {name}")
     return assessments

@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lentigo.common.files import require_writable, write_text, write_whole
+from lentigo.common.files import require_writable, write_csv, write_text, write_whole
 from lentigo.common.json_values import parse_json, write_json
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.report import write_report
+from lentigo.images.problems import separate_problems
 from lentigo.inference.predictor import Predictor
-from lentigo.inference.results import Prediction
 from lentigo.models.bundle import (
     CARD,
     CLASSIFIER,
@@ -127,8 +127,7 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
     with write_whole(out / CLASSIFIER) as temporary:
         build_saved_model(network).save(temporary)
     save_onnx(build_runtime_model(network), out / GRAPH, DISCLAIMER)
-    with write_whole(out / HISTORY) as temporary:
-        history.to_csv(temporary, index=False)
+    write_csv(out / HISTORY, history)
 
 
 def write_run(
@@ -159,7 +158,7 @@ def assess_validation(draft: Bundle, job: TrainingJob) -> Assessment:
     """The scores of a RUN that is not finished yet on the validation photographs that can be read."""
     predictor = Predictor(draft, fp32=job.fp32)
     results = predictor.predict(job.validation.table["image"])
-    predictions = [result for result in results if isinstance(result, Prediction)]
+    predictions, _, _ = separate_problems(results)
     return assess(predictor, job.validation, predictions, "validation")
 
 
@@ -190,7 +189,4 @@ def measure_decisions(out: Path, job: TrainingJob, check: PrecisionCheck | None)
 def take_reference_images(dataset: Dataset) -> Dataset:
     """The photographs that the class centres come from: all, or as many as are enough, spread over all."""
     # Spread evenly: a data set may stand in order of class or source
-    if len(dataset) <= MAX_REFERENCE_IMAGES:
-        return dataset
-    rows = np.linspace(0, len(dataset) - 1, MAX_REFERENCE_IMAGES).round().astype(int)
-    return dataset.take(rows)
+    return dataset.take(spread_rows(len(dataset), MAX_REFERENCE_IMAGES))

@@ -24,7 +24,7 @@ from lentigo.training.calibration.precision_check import PrecisionCheck, check_p
 from lentigo.training.card import describe_training
 from lentigo.training.holdout import list_holdouts, measure_holdouts, set_aside
 from lentigo.training.loop.callbacks import EpochWatch, build_callbacks
-from lentigo.training.loop.epochs import copy_variables
+from lentigo.training.loop.epochs import assign_variables, copy_variables
 from lentigo.training.preparation import (
     check_call,
     extract_in_fp32,
@@ -188,6 +188,5 @@ def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionChe
 
 def restart_in_fp32(job: TrainingJob, initial_head: list[np.ndarray]) -> TrainingJob:
     """The same training of a head, from the same start, on features in fp32: those that will be served."""
-    for variable, value in zip(job.network.require_head().variables, initial_head, strict=True):
-        variable.assign(value)
+    assign_variables(job.network.require_head().variables, initial_head)
     return extract_in_fp32(replace(job, checkpoint=job.checkpoint.with_name("state_f32.npz")))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import write_whole
+from lentigo.common.files import write_csv
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
@@ -157,8 +157,7 @@ def write_splits(
         numbers = pd.Series(pd.NA, index=table.index, dtype="Int64")  # no number for validation
         numbers[~held_out] = folds
         table["fold"] = numbers
-    with write_whole(path) as temporary:
-        table.to_csv(temporary, index=False)
+    write_csv(path, table)
 
 
 def keep_training_record(

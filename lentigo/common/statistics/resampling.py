@@ -86,3 +86,19 @@ def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterat
         ends = np.cumsum(drawn_sizes)  # of each drawn group in the resample
         shifts = starts[drawn] - ends + drawn_sizes  # from a place in the resample to one in `order`
         yield order[np.arange(ends[-1]) + np.repeat(shifts, drawn_sizes)]
+
+
+def spread_rows(n: int, count: int) -> np.ndarray:
+    """Chooses rows evenly from a whole table, which may stand in order of class or source.
+
+    Args:
+        n: The rows of the table, one at least.
+        count: How many are wanted.
+
+    Returns:
+        Ascending numbers of rows, int (`count`,), or of all rows where there are no more.
+
+    >>> spread_rows(10, 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int))

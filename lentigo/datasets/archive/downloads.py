@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from lentigo.common.files import write_text, write_whole
+from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.archive.archive_addresses import name_place
 from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive
@@ -61,7 +62,7 @@ class Download:
         """For machines."""
         return asdict(self) | {
             "metadata": str(Path(self.out) / "metadata.csv"),
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": list_fields(self.problems),
         }
 
 

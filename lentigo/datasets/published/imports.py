@@ -16,7 +16,7 @@ import pandas as pd
 from lentigo._version import __version__
 from lentigo.common.files import remove_leftovers, write_whole
 from lentigo.common.hashing import hash_file
-from lentigo.common.json_values import write_json
+from lentigo.common.json_values import list_fields, write_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
@@ -80,7 +80,7 @@ class Imported:
         return {
             **asdict(self),
             "policy": self.policy.to_json(),
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": list_fields(self.problems),
         }
 
 

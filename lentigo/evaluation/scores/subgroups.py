@@ -10,7 +10,7 @@ import pandas as pd
 
 from lentigo.common.json_values import replace_nan
 from lentigo.common.statistics.intervals import measure_scores
-from lentigo.images.measures.skin_tone import TONES
+from lentigo.images.measures.skin_tone import TONE_NAMES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")
 SHOWN = ("auroc", "sensitivity", "specificity")
@@ -163,14 +163,13 @@ def order_values(values: np.ndarray, column: str) -> list[str]:
     counts = pd.Series(values).value_counts()
     if len(counts) < 2:
         return []
-    tones = [name for name, _ in TONES]
 
     def rank(word: str) -> int:
         """The place of a value, before its letters decide, as they do for age and skin type."""
         if column in ("age", "skin_type"):
             return 0
         if column == "skin_tone":
-            return tones.index(word) if word in tones else len(tones)
+            return TONE_NAMES.index(word) if word in TONE_NAMES else len(TONE_NAMES)
         return -int(counts[word])
 
     # Unknown and the pooled rest stand last whatever their size

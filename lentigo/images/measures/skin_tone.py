@@ -35,6 +35,7 @@ TONES = (
     ("brown", -30.0),
     ("dark", -90.0),
 )
+TONE_NAMES = tuple(name for name, _ in TONES)  # the lightest first
 UNKNOWN = "unknown"
 _WHITE = np.array([0.95047, 1.0, 1.08883])  # XYZ of D65, 2 degrees
 _TO_XYZ = np.array(

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from lentigo.common.json_values import list_fields
 from lentigo.common.results.summaries import Summarized, format_count
 from lentigo.errors import ImageError
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
@@ -121,7 +122,7 @@ class Detection(DrawnResult, Summarized):
         """The object that `detect --json` writes."""
         entries: dict[str, Any] = {
             "image": self.image,
-            "boxes": [lesion.to_json() for lesion in self.lesions],
+            "boxes": list_fields(self.lesions),
         }
         if self.figure_file is not None:
             entries["figure"] = str(self.figure_file)

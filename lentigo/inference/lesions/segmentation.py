@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lentigo.common.json_values import list_fields
 from lentigo.common.results.summaries import Summarized
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_files import find_file_spacing
@@ -169,7 +170,7 @@ class Segmentations(ResultSequence[Segmentation]):
 
     def list_rows(self) -> list[dict[str, Any]]:
         """A row for each photograph, the entries of `Segmentation.to_json`."""
-        return [segmentation.to_json() for segmentation in self.segmentations]
+        return list_fields(self.segmentations)
 
 
 def segment(

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from lentigo.common.hashing import hash_file
 from lentigo.common.statistics.intervals import estimate_auroc
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
@@ -170,10 +171,9 @@ def read_some(images: Iterable[str], count: int) -> list[DecodedImage]:
         count: How many at most.
     """
     chosen = list(images)
-    if len(chosen) > count:
-        places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
-        chosen = [chosen[place] for place in places]
-    return [image for image in stream_images(chosen) if isinstance(image, DecodedImage)]
+    places = spread_rows(len(chosen), count).tolist()
+    spread = stream_images(map(chosen.__getitem__, places))
+    return [image for image in spread if isinstance(image, DecodedImage)]
 
 
 def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:

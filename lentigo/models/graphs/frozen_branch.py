@@ -11,6 +11,7 @@ photograph, a fifteenth of a whole EfficientNet-Lite2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
@@ -64,11 +65,11 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
     Raises:
         ModelError: The graph has such an output already, or takes another input.
     """
-    names = [output.name for output in graph.graph.output]
+    names = list_names(graph.graph.output)
     if OUTPUT in names:
         raise ModelError(f"the graph has an output {OUTPUT!r} already; expected a graph without the branch")
-    graph_inputs = [value.name for value in graph.graph.input]
-    branch_inputs = [value.name for value in branch.graph.input]
+    graph_inputs = list_names(graph.graph.input)
+    branch_inputs = list_names(branch.graph.input)
     if graph_inputs != branch_inputs:
         raise ModelError(
             f"the graph takes {', '.join(graph_inputs)}, the branch {', '.join(branch_inputs)}; expected the "
@@ -82,6 +83,11 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
     joined.graph.initializer.extend(renamed.graph.initializer)
     joined.graph.output.extend(renamed.graph.output)
     return joined
+
+
+def list_names(values: Iterable[onnx.ValueInfoProto]) -> list[str]:
+    """The names of some inputs or outputs of a graph."""
+    return [value.name for value in values]
 
 
 def rename_nodes(model: onnx.ModelProto, kept: set[str], prefix: str = PREFIX) -> onnx.ModelProto:

@@ -83,11 +83,11 @@ async def create_predictions(
         contents: Sequence[Any] = form.images
         with service.admission.reserve_places(len(contents)):
             outcome = await cancel_on_disconnect(request, service.predict(contents, context))
-    problems = [write_problem(problem) for problem in outcome.problems]
+    problems = list(map(write_problem, outcome.problems))
     service.metrics.problems.labels(UNREADABLE).inc(len(problems))
     if not outcome.records:
         raise ProblemError("no-photograph", problems[0]["detail"], problems=problems)
-    predictions = [write_record(record) for record in outcome.records]
+    predictions = list(map(write_record, outcome.records))
     status = 201 if outcome.is_new else 200
     return JSONResponse({"predictions": predictions, "problems": problems}, status)
 
@@ -103,7 +103,7 @@ async def list_predictions(
 ) -> Response:
     """Predictions, newest first."""
     page = await service.call(service.store.list, replace(filters, limit=limit, cursor=cursor))
-    predictions = [write_record(record) for record in page.records]
+    predictions = list(map(write_record, page.records))
     return write_page(request, "predictions", predictions, page.cursor)
 
 
@@ -132,7 +132,7 @@ async def list_lesions(
 ) -> Response:
     """Lesions, newest first."""
     page = await service.call(service.store.list_lesions, limit, cursor)
-    lesions = [write_lesion(lesion) for lesion in page.lesions]
+    lesions = list(map(write_lesion, page.lesions))
     return write_page(request, "lesions", lesions, page.cursor)
 
 
@@ -160,7 +160,7 @@ async def get_lesion(service: CurrentService, who: MayRead, id: Id) -> Response:
         raise ProblemError("not-found", "there is no lesion with that id")
     records = await service.call(list_history, service, lesion.id)
     history = write_lesion(lesion)
-    history["predictions"] = [write_record(record) for record in records]
+    history["predictions"] = list(map(write_record, records))
     history["changes"] = list_changes(records)
     return JSONResponse(history)
 

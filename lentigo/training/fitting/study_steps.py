@@ -134,7 +134,7 @@ def split_photographs(
     if read["has_test"]:
         dataset = open_photographs(folder, plan, read)
         counts = dataset.table["split"].fillna("train").value_counts()
-        return {"kept": True, "splits": {name: int(n) for name, n in counts.items()}}
+        return {"kept": True, "splits": counts.to_dict()}
     partition = split_dataset(
         open_photographs(folder, plan, read),
         # No validation here: `train` draws its own from what is left
@@ -149,7 +149,7 @@ def split_photographs(
     counts = partition.dataset.table["split"].value_counts()
     return {
         "kept": False,
-        "splits": {name: int(n) for name, n in counts.items()},
+        "splits": counts.to_dict(),
         "groups": facts["groups"],
         "duplicates": facts["duplicates"],
         "left_out": facts["left_out"],

@@ -101,14 +101,17 @@ def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:
         return None
     try:
         file = read_arrays(path, MAX_CHECKPOINT_BYTES)
-        # By name, which is by number, as they were written
-        names = sorted(file)
         progression = Progression(**json.loads(str(file["facts"])))
-        progression.best = [file[name] for name in names if name.startswith("best_")]
-        state = [file[name] for name in names if name.startswith("state_")]
+        progression.best = list_arrays(file, "best_")
+        state = list_arrays(file, "state_")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged ({error}); remove the folder and train again") from error
     return progression, state
+
+
+def list_arrays(file: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    """The arrays whose names begin so, by their numbers, which is as they were written."""
+    return [file[name] for name in sorted(file) if name.startswith(prefix)]
 
 
 def restore_state(model: keras.Model, arrays: list[np.ndarray]) -> None:

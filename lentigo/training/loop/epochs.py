@@ -172,9 +172,19 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
         progression.best_epoch = epoch
         progression.best = copy_variables(model.weights)
     if trained is not None:  # training goes on from the weights themselves, not from their average
-        for variable, array in zip(model.trainable_variables, trained, strict=True):
-            variable.assign(array)
+        assign_variables(model.trainable_variables, trained)
     return scores
+
+
+def assign_variables(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -> None:
+    """Gives variables the values that `copy_variables` took of them.
+
+    Args:
+        variables: Of a model.
+        values: One for each, of its shape.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def copy_variables(variables: Iterable[keras.Variable]) -> list[np.ndarray]:

@@ -12,7 +12,13 @@ import pandas as pd
 from lentigo.common.progress import Progress
 from lentigo.training.loop.callbacks import SILENT, EpochWatch
 from lentigo.training.loop.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
-from lentigo.training.loop.epochs import choose_training, order_rows, require_finite, validate_epoch
+from lentigo.training.loop.epochs import (
+    assign_variables,
+    choose_training,
+    order_rows,
+    require_finite,
+    validate_epoch,
+)
 from lentigo.training.loop.stages import Stage
 from lentigo.training.recipes import Recipe
 
@@ -51,8 +57,7 @@ def run_stage(
             save_checkpoint(checkpoint, stage.model, progression)
         watch.end_epoch(len(progression.history) - 1, row)
     # The last epochs may be worse than the best one
-    for variable, array in zip(stage.model.weights, progression.best, strict=True):
-        variable.assign(array)
+    assign_variables(stage.model.weights, progression.best)
 
 
 def is_out_of_patience(progression: Progression, patience: int) -> bool:

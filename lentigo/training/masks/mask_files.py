@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lentigo.common.files import write_text, write_whole
+from lentigo.common.files import write_csv, write_text, write_whole
 from lentigo.evaluation.card.model_card import add_section, write_card
 from lentigo.evaluation.history_figures import MASK_SCORES, draw_history
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment, assess_masks
@@ -63,8 +63,7 @@ def write_files(
         parts=parts,
         progress=job.progress,
     )
-    with write_whole(folder / HISTORY) as temporary:
-        history.to_csv(temporary, index=False)
+    write_csv(folder / HISTORY, history)
     write_splits(folder / MASKS, job.masks, job.held_out, truth="mask")
 
 

@@ -40,7 +40,7 @@ def choose_validation(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -
     splits = Start("the classifier", learned).find_splits(masks)
     if set(splits) != {"train", "validation"}:
         splits[:] = ""  # the classifier's division says nothing, or nothing of some photographs
-    if len(np.unique(masks.groups)) < 2:
+    if masks.n_groups < 2:
         raise DataError(
             f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected "
             "two at least, for training and validation"

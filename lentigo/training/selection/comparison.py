@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lentigo.common.file_names import take_path
 from lentigo.common.files import require_writable
 from lentigo.common.hashing import hash_bytes
@@ -107,7 +105,7 @@ class Protocol:
             "folds": self.folds,
             "fp32": self.fp32,
             "data_fingerprint": pool.dataset.fingerprint,
-            "groups": len(np.unique(pool.dataset.groups)),
+            "groups": pool.dataset.n_groups,
         }
 
 
@@ -192,7 +190,7 @@ def describe_comparison(pool: Pool, protocol: Protocol) -> dict[str, Any]:
     return {
         "n": len(pool.dataset),
         "n_malignant": int(pool.dataset.malignant.sum()),
-        "groups": len(np.unique(pool.dataset.groups)),
+        "groups": pool.dataset.n_groups,
         "duplicates": pool.duplicates,
         "data_fingerprint": pool.dataset.fingerprint,
         "recipe": asdict(protocol.recipe),

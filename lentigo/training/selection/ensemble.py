@@ -174,7 +174,7 @@ def describe_ensemble(recipe: Recipe, heads: Heads, fold_of: np.ndarray) -> dict
         # The best score of a head is optimistic: its epoch was chosen by it
         aurocs.append(float(history["val_auroc"].max()))
     n_folds = len(heads.histories)
-    units = ", ".join(str(size) for size in (*recipe.units, 1))
+    units = ", ".join(map(str, (*recipe.units, 1)))
     return {
         "architecture": f"{recipe.backbone}, global average pooling, {n_folds} times {units}; the mean of the "
         "logits (sigmoid)",

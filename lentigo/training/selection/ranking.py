@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import write_whole
-from lentigo.common.json_values import replace_nan, write_json
+from lentigo.common.files import write_csv
+from lentigo.common.json_values import list_fields, replace_nan, write_json
 from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.images.problems import Problem
@@ -131,9 +131,9 @@ class Ranking(Summarized):
         return {
             **self.facts,
             "method": METHOD,
-            "backbones": [backbone.to_json() for backbone in self.ranked],
-            "missing": [asdict(backbone) for backbone in self.missing],
-            "problems": [asdict(problem) for problem in self.problems],
+            "backbones": list_fields(self.ranked),
+            "missing": list_fields(self.missing),
+            "problems": list_fields(self.problems),
         }
 
     def tabulate(self) -> pd.DataFrame:
@@ -155,8 +155,7 @@ class Ranking(Summarized):
         """
         folder = Path(out)
         write_json(folder / "comparison.json", self.to_json())
-        with write_whole(folder / "comparison.csv") as temporary:
-            self.tabulate().to_csv(temporary, index=False)
+        write_csv(folder / "comparison.csv", self.tabulate())
         return draw_tradeoff(*self._list_tradeoff(), folder / "figures" / "quality_cost.png")
 
     def to_frame(self) -> pd.DataFrame:

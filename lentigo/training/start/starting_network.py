@@ -10,6 +10,7 @@ import numpy as np
 
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.images.photographs import read_all
@@ -141,8 +142,7 @@ def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> No
 
 def read_sample(dataset: Dataset) -> np.ndarray:
     """At most 64 photographs that are spread over the data set, uint8 (n, side, side, 3)."""
-    # Spread over the set, which may stand in order of class or source
-    rows = np.unique(np.linspace(0, len(dataset) - 1, MAX_NORM_IMAGES).round().astype(int))
+    rows = spread_rows(len(dataset), MAX_NORM_IMAGES)
     images, problems = read_all(dataset.table["image"].iloc[rows])
     if not images:
         raise DataError(f"{dataset.name}: none of {len(rows)} photographs can be read ({problems[0].error})")

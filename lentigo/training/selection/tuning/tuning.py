@@ -91,7 +91,7 @@ class Plan:
             "fp32": self.fp32,
             "confirm_share": self.confirm_share,
             "data_fingerprint": pool.dataset.fingerprint,
-            "groups": len(np.unique(pool.dataset.groups)),
+            "groups": pool.dataset.n_groups,
         }
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from lentigo.common.files import write_whole
-from lentigo.common.json_values import write_json
+from lentigo.common.files import write_csv
+from lentigo.common.json_values import list_fields, write_json
 from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.images.problems import Problem
@@ -75,9 +75,9 @@ class Tuning(Summarized):
             "gain": self.auroc - self.default_auroc,
             "confirmation": self.confirmation and self.confirmation.to_json(),
             "importance": self.importance,
-            "trials": {state: int(count) for state, count in counts.items()},
+            "trials": counts.to_dict(),
             "failed": self.failed,
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": list_fields(self.problems),
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -113,8 +113,7 @@ class Tuning(Summarized):
         folder = Path(out)
         write_json(folder / "recipe.json", asdict(self.recipe))
         write_json(folder / "tuning.json", self.to_json())
-        with write_whole(folder / "trials.csv") as temporary:
-            self.table.to_csv(temporary, index=False)
+        write_csv(folder / "trials.csv", self.table)
         complete = self.table[self.table["state"] == "complete"]
         draw_progress(complete, folder / "figures" / "trials.png")
         draw_slices(complete, self.searched, folder / "figures" / "slices.png")
