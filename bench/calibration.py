@@ -54,7 +54,16 @@ CALIBRATED = [
     "intercept that is right",
     "95 % ",
 ]
+ANSWERED = [
+    "answers where the conformal set holds",
+    "answered",
+    "uncertain",
+    "wrong",
+    "contradicted by the set",
+    "of them wrong",
+]
 FOLDS = 5
+MIN_PROBABILITY = 1e-9  # keeps the logit of a probability finite
 
 
 def main() -> None:
@@ -127,43 +136,39 @@ def show_decisions(run: str) -> None:
     rule = DecisionRule(bundle.threshold, float(bundle.card["alpha"]) or 0.1, reference)
     malignant = np.repeat([0, 1], [len(reference.benign), len(reference.malignant)])
     probability = np.concatenate([reference.benign, reference.malignant])
-    former, present, contradicted = [], [], []
+    former = []
+    present = []
+    contradicted = []
     for value in probability:
         label = "malignant" if value >= rule.threshold else "benign"
         possible = reference.find_conformal_set(value, rule.alpha)
-        former.append("uncertain" if len(possible) > 1 else label)
+        former_label = "uncertain" if len(possible) > 1 else label
+        former.append(former_label)
         present.append(rule.decide(value).label)
-        contradicted.append(former[-1] != "uncertain" and former[-1] not in possible)
-    rows = []
-    for name, labels in (("not both classes", former), ("exactly the label", present)):
-        answered = np.array(labels) != "uncertain"
-        wrong = answered & ((np.array(labels) == "malignant") != (malignant == 1))
-        against = answered & np.array(contradicted)
-        rows.append(
-            [
-                name,
-                int(answered.sum()),
-                int((~answered).sum()),
-                int(wrong.sum()),
-                int(against.sum()),
-                int((wrong & against).sum()),
-            ]
-        )
-    print_table(
-        [
-            "answers where the conformal set holds",
-            "answered",
-            "uncertain",
-            "wrong",
-            "contradicted by the set",
-            "of them wrong",
-        ],
-        rows,
-    )
-    logits = logit(np.clip(probability, 1e-9, 1 - 1e-9))
+        contradicted.append(former_label != "uncertain" and former_label not in possible)
+    against = np.array(contradicted)
+    rows = [
+        count_answers("not both classes", np.array(former), malignant, against),
+        count_answers("exactly the label", np.array(present), malignant, against),
+    ]
+    print_table(ANSWERED, rows)
+    logits = logit(np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY))
     groups = np.arange(len(logits))
-    fits = [("as it is", Calibration()), ("slope and intercept", fit_platt(logits, malignant))]
-    print_table(CALIBRATED, [describe_fit(name, fit, logits, malignant, groups) for name, fit in fits])
+    fitted = fit_platt(logits, malignant)
+    rows = [
+        describe_fit("as it is", Calibration(), logits, malignant, groups),
+        describe_fit("slope and intercept", fitted, logits, malignant, groups),
+    ]
+    print_table(CALIBRATED, rows)
+
+
+def count_answers(name: str, labels: np.ndarray, malignant: np.ndarray, contradicted: np.ndarray) -> list:
+    """A row of `ANSWERED` for one rule, from the labels that it gives, str (n,)."""
+    answered = labels != "uncertain"
+    wrong = answered & ((labels == "malignant") != (malignant == 1))
+    against = answered & contradicted
+    counts = [answered, ~answered, wrong, against, wrong & against]
+    return [name, *(int(each.sum()) for each in counts)]
 
 
 def load_features(options: argparse.Namespace):
@@ -178,17 +183,15 @@ def load_features(options: argparse.Namespace):
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
     dataset = load_dataset(options.source).of_split("train")
     order = np.random.default_rng(options.seed).permutation(len(dataset))
-    sides = []
-    for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
-        side = dataset.take(np.sort(chosen))
-        features = extract_features(network, side, fp32=True)
-        digests = [
-            digest for digest, readable in zip(side.digests, features.readable, strict=True) if readable
-        ]
-        sides.append(
-            (features.values, side.malignant[features.readable], side.groups[features.readable], digests)
-        )
-    return sides
+    to_learn = order[: options.photographs]
+    fresh = order[options.photographs :][: options.fresh]
+    sets = []
+    for chosen in (to_learn, fresh):
+        photographs = dataset.take(np.sort(chosen))
+        features = extract_features(network, photographs, fp32=True)
+        readable = photographs.take(features.readable)
+        sets.append((features.values, readable.malignant, readable.groups, readable.digests))
+    return sets
 
 
 def make_recipe(options: argparse.Namespace):
@@ -204,9 +207,10 @@ def show_head(options: argparse.Namespace) -> None:
     from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 
     (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
-    held_out = split_validation(malignant, groups, digests, 0.2, 0)
+    held_out = split_validation(malignant, groups, digests, VALIDATION, 0)
     head, _ = train_head(make_recipe(options), LabelledFeatures(features, malignant), held_out)
-    logits, logits_test = predict_logits(head, features[held_out]), predict_logits(head, test)
+    logits = predict_logits(head, features[held_out])
+    logits_test = predict_logits(head, test)
     rows = []
     for name, fit in (("temperature", fit_temperature), ("slope and intercept", fit_platt)):
         found = fit(logits, malignant[held_out])
@@ -226,7 +230,9 @@ def show_folds(options: argparse.Namespace) -> None:
     summary = []
     for name in dict.fromkeys(row[1] for row in rows):
         same = [row for row in rows if row[1] == name]
-        error, slope, intercept = (np.array([row[column] for row in same]) for column in (5, 6, 8))
+        error = np.array([row[5] for row in same])
+        slope = np.array([row[6] for row in same])
+        intercept = np.array([row[8] for row in same])
         ends = [slope.mean(), slope.min(), slope.max(), intercept.mean(), intercept.min(), intercept.max()]
         summary.append([name, len(same), *ends, error.mean()])
     print_table(SUMMARY, summary)
@@ -250,18 +256,16 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
         for name, logits, served in answer_formerly(recipe, sample, groups, test, options.seed):
             rows.append(describe(name, logits, malignant, served))
     held_out = split_validation(malignant, groups, digests, VALIDATION, options.seed)
-    validation, truth = features[held_out], malignant[held_out]
+    validation = features[held_out]
+    truth = malignant[held_out]
     heads = learn_folds(recipe, sample.take(~held_out), draw_folds(groups[~held_out], options.seed))
-    served = answer_mean(heads, test)
-    rows.append(
-        describe("the mean that is served, on validation", answer_mean(heads, validation), truth, served)
-    )
+    mean_on_validation = answer_mean(heads, validation)
+    mean_served = answer_mean(heads, test)
+    rows.append(describe("the mean that is served, on validation", mean_on_validation, truth, mean_served))
     head, _ = train_head(recipe, sample, held_out)
-    rows.append(
-        describe(
-            "one head, on validation", predict_logits(head, validation), truth, predict_logits(head, test)
-        )
-    )
+    head_on_validation = predict_logits(head, validation)
+    head_served = predict_logits(head, test)
+    rows.append(describe("one head, on validation", head_on_validation, truth, head_served))
     return rows
 
 

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain, permutations
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ PLAIN = {
     "resized x 2, JPEG 85": save_again(resize(2)), "mirrored, JPEG 85": save_again(turn(0, True)),
     "turned by 90, JPEG 85": save_again(turn(1)), "turned by 180, JPEG 85": save_again(turn(2)),
 }  # fmt: skip
+MARGINS = (-0.05, 0.0, 0.05)  # of the likeness above its limit: a laxer one, ours, a stricter one
+FALSE_FINDS = [
+    "likeness above the limit",
+    "pairs",
+    "same id",
+    "same by full comparison",
+    "neither",
+    "neither, of a million pairs",
+]
 OTHERS = (
     "squeezed to 3/4",
     "contrast, gamma",
@@ -94,7 +104,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(describe_machine())
-    files = [str(path) for folder in options.data for path in find_images(folder)]
+    files = []
+    for folder in options.data:
+        files += map(str, find_images(folder))
     started = time.perf_counter()
     hashes = hash_images(files)
     seconds = time.perf_counter() - started
@@ -129,10 +141,10 @@ def measure_recall(files: list[str], index: HashIndex, rows: np.ndarray) -> None
     changes = PLAIN | {name: save_again(CHANGES[name]) for name in OTHERS}
 
     def find(change: Change, row: int) -> bool:
-        pixels = np.ascontiguousarray(
-            change(read_image(files[row], None).pixels, np.random.default_rng(int(row)))
-        )
-        return bool(index.find_frame(reduce_pixels(pixels)))
+        """Whether a changed photograph is found."""
+        rng = np.random.default_rng(int(row))
+        pixels = change(read_image(files[row], None).pixels, rng)
+        return bool(index.find_frame(reduce_pixels(np.ascontiguousarray(pixels))))
 
     table = []
     for name, change in changes.items():
@@ -140,15 +152,9 @@ def measure_recall(files: list[str], index: HashIndex, rows: np.ndarray) -> None
         with ThreadPoolExecutor() as pool:
             hits = sum(pool.map(partial(find, change), rows))
         ci = binomtest(hits, len(rows)).proportion_ci()
+        found = f"{100 * hits / len(rows):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})"
         milliseconds = 1000 * (time.perf_counter() - started) / len(rows)
-        table.append(
-            [
-                name,
-                len(rows),
-                f"{100 * hits / len(rows):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})",
-                milliseconds,
-            ]
-        )
+        table.append([name, len(rows), found, milliseconds])
     print_table(["copies", "n", "found, % (95 % CI)", "ms each"], table)
 
 
@@ -163,13 +169,13 @@ def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[
             groups[number].append(row)
     counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for rows in groups.values():
-        for a in rows:
-            for b in rows:
-                sides = Path(files[a]).parts[-3], Path(files[b]).parts[-3]
-                if sides[0] != sides[1]:
-                    found = HashIndex(hashes[[b]]).find_image(files[a])
-                    counts[sides].append(bool(found))
-    table = [[*sides, len(found), 100 * float(np.mean(found))] for sides, found in counts.items()]
+        for a, b in permutations(rows, 2):
+            looked_for = Path(files[a]).parts[-3]  # the folder of a set, above its classes
+            known = Path(files[b]).parts[-3]
+            if looked_for != known:
+                found = HashIndex(hashes[[b]]).find_image(files[a])
+                counts[looked_for, known].append(bool(found))
+    table = [[*folders, len(found), 100 * float(np.mean(found))] for folders, found in counts.items()]
     print_table(["looked for", "known", "pairs of one ISIC number", "found, %"], table)
 
 
@@ -181,44 +187,27 @@ def measure_false(
     """
 
     def search(row: int) -> list[tuple[float, int, int]]:
+        """How far above the limit, the photograph, and the one that it is like."""
         frame = read_frame(files[row])
         margin = index.compare_frame(frame, (*UPRIGHT, *TURNED)) - find_limit(frame)
-        close = np.flatnonzero(margin >= -0.05)
-        return [
-            (float(margin[column]), row, int(index.rows[column]))
-            for column in close
-            if index.rows[column] != row
-        ]
+        found = []
+        for column in np.flatnonzero(margin >= MARGINS[0]):
+            other = int(index.rows[column])
+            if other != row:
+                found.append((float(margin[column]), row, other))
+        return found
 
     with ThreadPoolExecutor() as pool:
-        pairs = [pair for found in pool.map(search, rows) for pair in found]
+        pairs = list(chain.from_iterable(pool.map(search, rows)))
     verdicts = {pair: judge_pair(files, pair[1], pair[2], facts) for pair in pairs}
     possible = len(rows) * (index.size - 1)
     table = []
-    for limit in (-0.05, 0.0, 0.05):
+    for limit in MARGINS:
         said = [verdict for pair, verdict in verdicts.items() if pair[0] >= limit]
-        strange = said.count("neither")
-        table.append(
-            [
-                f"{limit:+.2f}",
-                possible,
-                said.count("id"),
-                said.count("full comparison"),
-                strange,
-                1e6 * strange / possible,
-            ]
-        )
-    print_table(
-        [
-            "likeness above the limit",
-            "pairs",
-            "same id",
-            "same by full comparison",
-            "neither",
-            "neither, of a million pairs",
-        ],
-        table,
-    )
+        n_false = said.count("neither")
+        counts = [said.count("id"), said.count("full comparison"), n_false]
+        table.append([f"{limit:+.2f}", possible, *counts, 1e6 * n_false / possible])
+    print_table(FALSE_FINDS, table)
     for pair, verdict in sorted(verdicts.items(), reverse=True):
         if verdict == "neither" and pair[0] >= 0:
             print(f"  {pair[0]:.3f} {files[pair[1]]} {files[pair[2]]}")
@@ -226,7 +215,8 @@ def measure_false(
 
 def judge_pair(files: list[str], a: int, b: int, facts: dict[str, tuple[str, str]]) -> str:
     """Why two photographs are alike: "id", "full comparison" or "neither"."""
-    (number_a, lesion_a), (number_b, lesion_b) = (facts.get(files[row], ("", "")) for row in (a, b))
+    number_a, lesion_a = facts.get(files[a], ("", ""))
+    number_b, lesion_b = facts.get(files[b], ("", ""))
     if (number_a and number_a == number_b) or (lesion_a and lesion_a == lesion_b):
         return "id"
     prints = [take_fingerprint(files[row]) for row in (a, b)]

@@ -132,18 +132,24 @@ def main() -> None:
     dataset = group_lesions(load_dataset(options.data))
     labelled = measure_images(embed, dataset)
     teaches = halve_groups(labelled.groups)
-    fitted, held_out = [], []
+    fitted = []
+    held_out = []
     for name in (*options.other, *options.without_gel):
         other = measure_other(embed, name, has_gel=name not in options.without_gel)
         half = halve_groups(other.plain.groups)
         fitted.append(other.take(np.flatnonzero(half)))
         held_out.append(other.take(np.flatnonzero(~half)))
 
-    columns, biases, limits, rows = [], [], [], []
-    for kind in COLUMNS:
-        truth = dataset.table[COLUMNS[kind]].astype(int).to_numpy()
-        model, limit = learn_kind(kind, labelled.take(np.flatnonzero(teaches)), truth[teaches], fitted)
-        rows += judge_kind(kind, model, limit, labelled.take(np.flatnonzero(~teaches)), truth[~teaches])
+    to_learn = labelled.take(np.flatnonzero(teaches))
+    to_judge = labelled.take(np.flatnonzero(~teaches))
+    columns = []
+    biases = []
+    limits = []
+    rows = []
+    for kind, column in COLUMNS.items():
+        truth = dataset.table[column].astype(int).to_numpy()
+        model, limit = learn_kind(kind, to_learn, truth[teaches], fitted)
+        rows += judge_kind(kind, model, limit, to_judge, truth[~teaches])
         weights, bias = unfold(model)
         columns.append(weights)
         biases.append(bias)
@@ -192,7 +198,8 @@ def measure_images(embed: ArtefactEmbedder, dataset: Dataset) -> Photographs:
 
 def measure_pixels(embed: ArtefactEmbedder, images, groups: np.ndarray) -> Photographs:
     """Measures photographs, uint8 (224, 224, 3) each."""
-    features, artefacts = [], []
+    features = []
+    artefacts = []
     for pixels in images:
         found = find_artefacts(pixels)
         features.append(np.concatenate([embed(pixels), describe_measured(found)]))
@@ -254,7 +261,9 @@ def gather_examples(
     """The labelled photographs, and those of other sets: without a kind, with one that is drawn, and with
     others that are drawn, which are not to be taken for it.
     """
-    features, truths, groups = [photographs.features], [truth], [photographs.groups]
+    features = [photographs.features]
+    truths = [truth]
+    groups = [photographs.groups]
     weights = [np.ones(len(truth))]
     is_drawn = [np.zeros(len(truth), bool)]
     for other in others:
@@ -301,7 +310,8 @@ def choose_limit(
 
 def unfold(model: Pipeline) -> tuple[np.ndarray, float]:
     """Weights, (d + m,), and bias for features as they are, not standardised."""
-    scaler, regression = model[0], model[1]
+    scaler = model[0]
+    regression = model[1]
     weights = regression.coef_[0] / scaler.scale_
     return weights, float(regression.intercept_[0] - weights @ scaler.mean_)
 
@@ -348,7 +358,8 @@ def judge_others(head: ArtefactHead, others: list[OtherSet]) -> list[list]:
         for other in others:
             free = ~other.plain.found[kind]
             alone = score_kind(head, place, other.plain)[free]
-            before, now = "-", "-"
+            before = "-"
+            now = "-"
             if kind in other.drawn:
                 drawn = other.drawn[kind].take(np.flatnonzero(free))
                 before = show_share(drawn.found[kind], drawn.groups)

@@ -42,7 +42,10 @@ UPLOADS = 20  # files of a request
 STEP_SECONDS = 1800  # for one command over a folder, on a busy machine; a hang takes longer
 STEPS = ("predict", "data info", "audit", "segment", "upload")
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-ORIENTATION, SUBFILE = 0x0112, 254
+ORIENTATION = 0x0112  # of EXIF
+DESCRIPTION = 0x010E
+SUBFILE = 254  # of TIFF
+NUMBER_FORMS = ("<I", ">I", "<H", ">H", "B")
 # 64 x 48 pixels, drawn by us and encoded with libheif, since the extra `heic` only reads; turned by its
 # header
 HEIC = (
@@ -84,7 +87,8 @@ def main() -> None:
         seeds |= draw_dicom_seeds(draw_lesion())
     tally = Tally()
     with tempfile.TemporaryDirectory() as place:
-        os.environ["LENTIGO_CACHE"], os.environ["LENTIGO_LEDGER"] = f"{place}/cache", f"{place}/ledger.jsonl"
+        os.environ["LENTIGO_CACHE"] = f"{place}/cache"
+        os.environ["LENTIGO_LEDGER"] = f"{place}/ledger.jsonl"
         with Upload(options.model, f"sqlite:///{place}/records.db") as upload:
             for start in range(options.first, options.first + options.count, BATCH):
                 count = min(BATCH, options.first + options.count - start)
@@ -131,16 +135,11 @@ def report(tally: Tally, seeds: int) -> None:
         f"{BOUND_GB:g}); slowest to read: "
         f"{tally.slowest[1]}, {tally.slowest[0]:.1f} s; faults: {len(tally.faults)}"
     )
-    rows = [
-        [
-            step,
-            tally.answered[step],
-            tally.refused[step],
-            tally.answered[step] + tally.refused[step],
-            tally.seconds[step],
-        ]
-        for step in STEPS
-    ]
+    rows = []
+    for step in STEPS:
+        answered = tally.answered[step]
+        refused = tally.refused[step]
+        rows.append([step, answered, refused, answered + refused, tally.seconds[step]])
     print_table(["step", "answered", "refused in one line", "named", "seconds"], rows)
     for fault in tally.faults:
         print(f"FAULT {fault}")
@@ -157,7 +156,8 @@ def draw_seeds() -> dict[str, bytes]:
 
     image = draw_lesion()
     turned = Image.Exif()
-    turned[ORIENTATION], turned[0x010E] = 6, "a lesion"
+    turned[ORIENTATION] = 6
+    turned[DESCRIPTION] = "a lesion"
     mask = image.convert("L").point(lambda level: 255 if level > 90 else 0)
     clear = image.convert("RGBA")
     clear.putalpha(mask)
@@ -293,10 +293,8 @@ def flip_bytes(content: bytearray, rng: np.random.Generator) -> bytearray:
 
 def write_extreme(content: bytearray, rng: np.random.Generator) -> bytearray:
     """A number of the header becomes an extreme one."""
-    value, form = (
-        EXTREMES[int(rng.integers(len(EXTREMES)))],
-        ("<I", ">I", "<H", ">H", "B")[int(rng.integers(5))],
-    )
+    value = EXTREMES[int(rng.integers(len(EXTREMES)))]
+    form = NUMBER_FORMS[int(rng.integers(len(NUMBER_FORMS)))]
     packed = struct.pack(form, value & (256 ** struct.calcsize(form) - 1))
     place = pick_place(content, rng)
     content[place : place + len(packed)] = packed
@@ -317,7 +315,8 @@ def leave_out(content: bytearray, rng: np.random.Generator) -> bytearray:
 
 def repeat(content: bytearray, rng: np.random.Generator) -> bytearray:
     """A range stands there twice, or many times."""
-    place, size = pick_place(content, rng), int(rng.integers(1, 129))
+    place = pick_place(content, rng)
+    size = int(rng.integers(1, 129))
     piece = content[place : place + size] * int(rng.choice([1, 2, 50]))
     content[place:place] = piece
     return content
@@ -325,7 +324,8 @@ def repeat(content: bytearray, rng: np.random.Generator) -> bytearray:
 
 def blank(content: bytearray, rng: np.random.Generator) -> bytearray:
     """A range is all zero, or all ones."""
-    place, size = pick_place(content, rng), int(rng.integers(1, 257))
+    place = pick_place(content, rng)
+    size = int(rng.integers(1, 257))
     end = min(len(content), place + size)
     content[place:end] = bytes([int(rng.choice([0, 255]))]) * (end - place)
     return content
@@ -376,8 +376,9 @@ def write_batch(
         (folder / label).mkdir(parents=True, exist_ok=True)
         for old in (folder / label).iterdir():
             old.unlink()
-        paths.append(folder / label / "sound.jpg")
-        paths[-1].write_bytes(seeds["jpeg"])
+        sound = folder / label / "sound.jpg"
+        sound.write_bytes(seeds["jpeg"])
+        paths.append(sound)
     for number in numbers:
         name, content = damage(seeds, number, seed)
         path = folder / ("benign", "malignant")[number % 2] / f"{number:06d}_{name}.jpg"
@@ -452,11 +453,11 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
             tally.seconds[step] += time.perf_counter() - started
         tally.answered[step] += len(answered)
         tally.refused[step] += len(refused)
-        unnamed = {str(path) for path in paths} - answered - refused
-        tally.faults += [f"{step}: {Path(path).name} is not named" for path in sorted(unnamed)]
-        tally.faults += [
-            f"{step}: {Path(path).name} is answered and refused" for path in sorted(answered & refused)
-        ]
+        unnamed = set(map(str, paths)) - answered - refused
+        for path in sorted(unnamed):
+            tally.faults.append(f"{step}: {Path(path).name} is not named")
+        for path in sorted(answered & refused):
+            tally.faults.append(f"{step}: {Path(path).name} is answered and refused")
     peak = tally.watch.measure_peak()
     if peak > BOUND_GB:
         tally.faults.append(f"memory {peak:.2f} GB after {tally.files} files; expected at most {BOUND_GB:g}")
@@ -491,7 +492,8 @@ def run_command(*arguments: Any) -> str:
 
 def split_lines(output: str) -> tuple[set[str], set[str]]:
     """Of a JSON object a line the photographs that were answered, and those that were refused in one line."""
-    answered, refused = set(), set()
+    answered = set()
+    refused = set()
     for line in output.splitlines():
         said = json.loads(line)
         if "error" in said:
@@ -518,7 +520,8 @@ def split_counts(output: str, name: str, paths: list[Path]) -> tuple[set[str], s
 
 def send_all(upload: Upload, paths: list[Path]) -> tuple[set[str], set[str]]:
     """Sends files in requests of `UPLOADS`."""
-    answered, refused = set(), set()
+    answered = set()
+    refused = set()
     for start in range(0, len(paths), UPLOADS):
         some = paths[start : start + UPLOADS]
         good, bad = upload.send(some)

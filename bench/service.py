@@ -31,8 +31,16 @@ from statistics import median
 from tables import describe_machine, make_parser, print_table
 
 HERE = Path(__file__).parent
-SLOWEST_START = 120  # seconds
+MAX_START_SECONDS = 120
 SIDE = 450  # pixels of the synthetic lesions that are drawn where no photographs are named
+DRAWN = 16  # synthetic lesions
+MAX_PHOTOGRAPHS = 64  # of a folder that are sent
+WARM_UP_CLIENTS = 4
+WARM_UP_SECONDS = 5.0  # the first answers take longer
+MEMORY_CLIENTS = 16  # where --requests is given and --clients is not
+NO_END = 1e9  # seconds
+DEFAULT_CLIENTS = "1,4,16,64"
+LATENCIES = ("p50 (ms)", "p99 (ms)", "p99 / p50")
 
 
 def main() -> None:
@@ -42,7 +50,7 @@ def main() -> None:
     parser.add_argument(
         "--photos", metavar="FOLDER", type=Path, help="photographs to send; synthetic lesions without it"
     )
-    parser.add_argument("--clients", default="1,4,16,64")
+    parser.add_argument("--clients", default=DEFAULT_CLIENTS)
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument(
         "--requests", type=int, default=0, help="measures memory over so many requests instead"
@@ -53,22 +61,21 @@ def main() -> None:
     )
     parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
     options = parser.parse_args()
-    images, clients = find_bodies(options.photos), [int(n) for n in options.clients.split(",")]
-    bodies = [write_request(image) for image in images]
+    images = find_bodies(options.photos)
+    clients = list(map(int, options.clients.split(",")))
+    bodies = list(map(write_request, images))
     print(describe_machine())
     if options.steps:
         return measure_steps(options.run, images)
     if options.requests:
-        return measure_memory(
-            options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16
-        )
+        count = MEMORY_CLIENTS if options.clients == DEFAULT_CLIENTS else clients[-1]
+        return measure_memory(options.run, bodies, options.requests, count)
     if options.waits:
-        return compare_waits(
-            options.run, bodies, clients, options.seconds, [float(wait) for wait in options.waits.split(",")]
-        )
-    services = {"lentigo serve": start_lentigo} | (
-        {} if options.no_plain else {"FastAPI + Keras": start_plain}
-    )
+        waits = list(map(float, options.waits.split(",")))
+        return compare_waits(options.run, bodies, clients, options.seconds, waits)
+    services = {"lentigo serve": start_lentigo}
+    if not options.no_plain:
+        services["FastAPI + Keras"] = start_plain
     compare_services(services, options.run, bodies, clients, options.seconds)
 
 
@@ -76,37 +83,28 @@ def compare_services(
     services: dict, run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float
 ) -> None:
     """Rates, latencies and starts of both."""
-    rows, starts, rates = [], [], {}
+    rows = []
+    starts = []
+    rates = {}  # photographs a second, by service and clients
     for name, start in services.items():
         began = time.perf_counter()
         with start(run) as (port, pid):
             ask_once(port, bodies[0])
             starts.append((name, time.perf_counter() - began, read_memory(pid)))
-            asyncio.run(load(port, bodies, 4, min(seconds, 5)))  # the first answers take longer
+            asyncio.run(load(port, bodies, WARM_UP_CLIENTS, min(seconds, WARM_UP_SECONDS)))
             for count in clients:
                 before = read_cpu(pid)
                 times, taken = asyncio.run(load(port, bodies, count, seconds))
-                rates[name, count] = len(times) / taken
-                rows.append(
-                    (
-                        name,
-                        count,
-                        len(times) / taken,
-                        *describe_times(times),
-                        1000 * (read_cpu(pid) - before) / len(times),
-                    )
-                )
-    print_table(
-        ("service", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50", "CPU (ms) a photograph"),
-        rows,
-    )
+                milliseconds = 1000 * (read_cpu(pid) - before) / len(times)
+                rate = len(times) / taken
+                rates[name, count] = rate
+                rows.append((name, count, rate, *describe_times(times), milliseconds))
+    print_table(("service", "clients", "photographs/s", *LATENCIES, "CPU (ms) a photograph"), rows)
     print_table(("service", "start to first answer (s)", "memory then (MB)"), starts)
     if len(services) == 2:
         one, other = services
-        print_table(
-            ("clients", f"{one} / {other}"),
-            [(count, rates[one, count] / rates[other, count]) for count in clients],
-        )
+        ratios = [(count, rates[one, count] / rates[other, count]) for count in clients]
+        print_table(("clients", f"{one} / {other}"), ratios)
 
 
 def compare_waits(
@@ -116,11 +114,11 @@ def compare_waits(
     rows = []
     for wait in waits:
         with start_lentigo(run, "--wait-ms", str(wait)) as (port, _):
-            asyncio.run(load(port, bodies, 4, 3))
+            asyncio.run(load(port, bodies, WARM_UP_CLIENTS, WARM_UP_SECONDS))
             for count in clients:
                 times, taken = asyncio.run(load(port, bodies, count, seconds))
                 rows.append((wait, count, len(times) / taken, *describe_times(times)))
-    print_table(("wait (ms)", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50"), rows)
+    print_table(("wait (ms)", "clients", "photographs/s", *LATENCIES), rows)
 
 
 def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
@@ -137,9 +135,9 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
     for _ in range(1 + rounds):
         marks = [time.process_time()]
-        images = [
-            read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)
-        ]
+        images = []
+        for place, content in enumerate(contents):
+            images.append(read_upload(inspect_upload(content, place, Settings())))
         marks.append(time.process_time())
         answers = pool.predict(images)
         marks.append(time.process_time())
@@ -148,19 +146,19 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
         marks.append(time.process_time())
         for name, before, after in zip(taken, marks, marks[1:], strict=False):
             taken[name].append(1000 * (after - before) / len(contents))
-    print_table(
-        ("step", "CPU (ms) a photograph"), [(name, median(each[1:])) for name, each in taken.items()]
-    )  # the first round warms up
+    rows = [(name, median(each[1:])) for name, each in taken.items()]  # the first round warms up
+    print_table(("step", "CPU (ms) a photograph"), rows)
 
 
 def measure_memory(run: str, bodies: Sequence[bytes], requests: int, clients: int) -> None:
     """Memory of `lentigo serve` after each tenth of that many requests."""
-    rows, done = [], 0
+    rows = []
+    done = 0
+    share = requests // 10
     with start_lentigo(run) as (port, pid):
-        for tenth in range(11):
-            times, _ = asyncio.run(
-                load(port, bodies, clients, 1e9, requests // 10 if tenth else min(500, requests // 10))
-            )
+        # What libraries hold after the first answers is no growth: the first row is taken early
+        for count in (min(500, share), *[share] * 10):
+            times, _ = asyncio.run(load(port, bodies, clients, NO_END, count))
             done += len(times)
             rows.append((done, read_memory(pid), *describe_times(times)[:2]))
     print_table(("requests", "memory (MB)", "p50 (ms)", "p99 (ms)"), rows)
@@ -206,7 +204,7 @@ def run_process(command: Sequence[str], port: int) -> Iterator[int]:
         env=os.environ | {"PYTHONPATH": str(HERE.parent)},
     )
     try:
-        end = time.monotonic() + SLOWEST_START
+        end = time.monotonic() + MAX_START_SECONDS
         while not is_open(port):
             if process.poll() is not None or time.monotonic() > end:
                 raise SystemExit(f"{' '.join(command)}: did not start")
@@ -235,35 +233,39 @@ def find_bodies(folder: Path | None) -> list[bytes]:
     if folder is not None:
         from lentigo.images.listing import find_images
 
-        return [path.read_bytes() for path in find_images(folder)[:64]]
+        return [path.read_bytes() for path in find_images(folder)[:MAX_PHOTOGRAPHS]]
     import io
 
     from PIL import Image
 
     from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
-    drawn = [io.BytesIO() for _ in range(16)]
-    for seed, file in enumerate(drawn):
-        Image.fromarray(draw_synthetic_lesion(("benign", "malignant")[seed % 2], seed, size=SIDE).image).save(
-            file, "JPEG", quality=90
-        )
-    return [file.getvalue() for file in drawn]
+    drawn = []
+    for seed in range(DRAWN):
+        label = ("benign", "malignant")[seed % 2]
+        lesion = draw_synthetic_lesion(label, seed, size=SIDE)
+        file = io.BytesIO()
+        Image.fromarray(lesion.image).save(file, "JPEG", quality=90)
+        drawn.append(file.getvalue())
+    return drawn
 
 
 def write_request(image: bytes) -> bytes:
     """A request of HTTP/1.1 with one photograph, as bytes."""
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
-        + image
-        + b"\r\n--x--\r\n"
-    )
-    head = f"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    part = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
+    body = part + image + b"\r\n--x--\r\n"
+    lines = [
+        "POST /v1/predictions HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def ask_once(port: int, request: bytes) -> None:
     """One request, answered."""
-    asyncio.run(load(port, [request], 1, 1e9, 1))
+    asyncio.run(load(port, [request], 1, NO_END, 1))
 
 
 async def load(
@@ -273,7 +275,8 @@ async def load(
     taken.
     """
     times: list[float] = []
-    began, numbers = time.perf_counter(), itertools.count()
+    began = time.perf_counter()
+    numbers = itertools.count()  # of the requests, over all clients
 
     async def ask(first: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -303,7 +306,9 @@ async def read_answer(reader: asyncio.StreamReader) -> None:
 def describe_times(times: list[float]) -> tuple[float, float, float]:
     """Median and 99th percentile in ms, and their ratio."""
     ordered = sorted(times)
-    middle, high = (1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.99))
+    last = len(ordered) - 1
+    middle = 1000 * ordered[min(last, int(0.5 * len(ordered)))]
+    high = 1000 * ordered[min(last, int(0.99 * len(ordered)))]
     return middle, high, high / middle
 
 
@@ -311,7 +316,10 @@ def read_memory(pid: int) -> float:
     """Resident memory of a process, MB."""
     status = Path(f"/proc/{pid}/status")
     lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS")), float("nan"))
+    for line in lines:
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1000
+    return float("nan")
 
 
 def read_cpu(pid: int) -> float:
@@ -319,8 +327,11 @@ def read_cpu(pid: int) -> float:
     things too.
     """
     stat = Path(f"/proc/{pid}/stat")
-    fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else []
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else float("nan")
+    if not stat.exists():
+        return float("nan")
+    fields = stat.read_text().rpartition(")")[2].split()  # after the name, which may hold anything
+    ticks = int(fields[11]) + int(fields[12])  # of the program, and of the system for it
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ Each folder is a package of Python files; its tests are not read.
 * Comprehensions: of lists, sets and dicts, and generator expressions, for each 100 functions.
 * Comments: lines with a comment, for each 1,000 lines that are not blank.
 * Documented: public functions with parameters, and how many of them have a docstring with an entry for each.
-  Public is what another file of the package imports, or what `__init__.py` names.
+  Public is what another file of the package imports, or what `__init__.py` names. Commands of Typer and Click
+  are left out: each of their options has a text of its own, which `--help` shows.
 * Parameters: functions with more than seven, `self` and `cls` not counted.
 """
 
@@ -180,12 +181,21 @@ def list_parameters(function: Function) -> list[str]:
 def find_public(tree: ast.Module, imported: set[str]) -> Iterator[Function]:
     """The functions that other files import, and the methods of classes that they import."""
     for node in tree.body:
-        if isinstance(node, Function) and node.name in imported:
+        if isinstance(node, Function) and node.name in imported and not is_command(node):
             yield node
         elif isinstance(node, ast.ClassDef) and node.name in imported:
             for inner in node.body:
                 if isinstance(inner, Function) and not inner.name.startswith("_"):
                     yield inner
+
+
+def is_command(function: Function) -> bool:
+    """Whether a function is a command of a command line, as its decorator `....command(...)` says."""
+    for decorator in function.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(called, ast.Attribute) and called.attr == "command":
+            return True
+    return False
 
 
 def documents_all(function: Function, parameters: list[str]) -> bool:

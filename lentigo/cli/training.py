@@ -114,45 +114,23 @@ def train(
     """
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
-        from lentigo.training.recipe_lookup import find_recipe
         from lentigo.training.start.weights import take_backbone
-        from lentigo.training.trainer import train as train_classifier
         from lentigo.training.training_set import LeakPolicy
     changes = take_backbone(recipe, weights, changes)
     common = CommonOptions(out, weights, resume, fp32, LeakPolicy(duplicates, leaks))
-    of_one_classifier = {
-        "--holdout-source": bool(holdout_source),
-        "--not-lesions": not_lesions is not None,
-        "--callback": bool(callback),
-    }
+    own = ClassifierOptions(holdout_source or [], not_lesions, callback or [])
     if folds is not None:
-        refuse_beside("--folds", {"--masks": masks, **of_one_classifier})
+        refuse_beside("--folds", {"--masks": masks, **own.list_given()})
     if masks:
-        refuse_beside("--masks", {"--devices": devices != "1", "--bf16": bf16, **of_one_classifier})
-        pairs = load_mask_pairs(data, columns)
-        # Without --finetune a decoder is learned on the features of a frozen backbone
-        decoder = train_decoder(
-            pairs, find_recipe(recipe, **changes), common, finetune=bool(changes.get("finetune"))
-        )
+        refuse_beside("--masks", {"--devices": devices != "1", "--bf16": bf16, **own.list_given()})
+        decoder = train_decoder(load_mask_pairs(data, columns), recipe, changes, common)
         return print_mask_training(decoder, out, as_json)
     dataset = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
         if folds is not None:
             training = train_ensemble(dataset, choose_head_recipe(recipe, changes), folds, common, bars)
         else:
-            training = train_classifier(
-                dataset,
-                out,
-                find_recipe(recipe, **changes),
-                weights=weights,
-                resume=resume,
-                fp32=fp32,
-                leak_policy=common.leak_policy,
-                holdout_sources=holdout_source or [],
-                not_lesions=not_lesions,
-                callbacks=callback or [],
-                progress=bars,
-            )
+            training = train_one(dataset, recipe, changes, common, own, bars)
     if as_json:
         print_json(describe_training(training, out))
     else:
@@ -179,26 +157,78 @@ class CommonOptions:
     leak_policy: LeakPolicy
 
 
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """What a single classifier is trained with, and neither an ensemble nor a decoder.
+
+    Attributes:
+        holdout_sources: Sources that it learns without.
+        not_lesions: A folder of pictures of other things.
+        callbacks: Names of experiment trackers.
+    """
+
+    holdout_sources: list[str]
+    not_lesions: Path | None
+    callbacks: list[str]
+
+    def list_given(self) -> dict[str, bool]:
+        """Whether each option was given, by its flag."""
+        return {
+            "--holdout-source": bool(self.holdout_sources),
+            "--not-lesions": self.not_lesions is not None,
+            "--callback": bool(self.callbacks),
+        }
+
+
+def train_one(
+    dataset: Path | Dataset,
+    recipe: str,
+    changes: dict[str, Any],
+    common: CommonOptions,
+    own: ClassifierOptions,
+    bars: Bars,
+) -> Training:
+    """`lentigo train` without `--folds` and `--masks`."""
+    from lentigo.training.recipe_lookup import find_recipe
+    from lentigo.training.trainer import train as train_classifier
+
+    return train_classifier(
+        dataset,
+        common.out,
+        find_recipe(recipe, **changes),
+        weights=common.weights,
+        resume=common.resume,
+        fp32=common.fp32,
+        leak_policy=common.leak_policy,
+        holdout_sources=own.holdout_sources,
+        not_lesions=own.not_lesions,
+        callbacks=own.callbacks,
+        progress=bars,
+    )
+
+
 def train_decoder(
-    pairs: Path | MaskSet, recipe: TrainingRecipe, common: CommonOptions, *, finetune: bool
+    pairs: Path | MaskSet, recipe: str, changes: dict[str, Any], common: CommonOptions
 ) -> MaskTraining:
     """`lentigo train --masks`.
 
     Args:
         pairs: Photographs and their masks.
-        recipe: Of the decoder.
+        recipe: Its name or file.
+        changes: Of the recipe; None leaves a field as it is.
         common: Where, from what, and how.
-        finetune: Whether the backbone learns too.
     """
     from lentigo.training.masks.mask_training import train_masks
+    from lentigo.training.recipe_lookup import find_recipe
 
     with Bars() as bars:
         return train_masks(
             pairs,
             common.out,
-            recipe,
+            find_recipe(recipe, **changes),
             weights=common.weights,
-            finetune=finetune,
+            # Only where it is asked for: a decoder is learned on the features of a frozen backbone
+            finetune=bool(changes.get("finetune")),
             resume=common.resume,
             fp32=common.fp32,
             leak_policy=common.leak_policy,

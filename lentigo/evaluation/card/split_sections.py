@@ -48,7 +48,7 @@ def describe_split(card: dict[str, Any]) -> Section:
         *describe_folds(card),
         describe_groups(card, data),
         *describe_left_out(data),
-        *count_groups(data),
+        *count_split_groups(data),
         *describe_weights(card),
         describe_reading(data),
     ]
@@ -66,7 +66,7 @@ def describe_left_out(data: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def count_groups(data: dict[str, Any]) -> tuple[str, ...]:
+def count_split_groups(data: dict[str, Any]) -> tuple[str, ...]:
     """How many groups each split holds; nothing where that is not recorded."""
     if "training_groups" not in data:
         return ()

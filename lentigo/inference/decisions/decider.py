@@ -90,7 +90,11 @@ class Decider:
         )
 
     def calibrate(self, logit: float) -> float:
-        """P(malignant) of a photograph's logit; NaN of NaN."""
+        """P(malignant) of a photograph; NaN where the logit is NaN.
+
+        Args:
+            logit: What the graph gives for it.
+        """
         return float(self.calibration.apply(np.array([logit]))[0])
 
     def read_probability(self, logit: float) -> float:

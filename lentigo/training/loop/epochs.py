@@ -56,10 +56,10 @@ def order_rows(
         rows = np.tile(rng.permutation(n), rounds)[:count]
     else:
         rows = draw_balanced(cells, count, rng)
-    return share_batches(cut_batches(rows, recipe.batch_size))
+    return share_batches(batch_rows(rows, recipe.batch_size))
 
 
-def cut_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
+def batch_rows(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Rows, int (n,), in batches; one row that would be left alone joins the batch before it."""
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     # Batch normalisation of a single photograph would divide by a variance of 0

@@ -14,6 +14,14 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """From an empty database."""
+    # Lesions first: predictions refer to them
+    create_lesions()
+    create_predictions()
+    create_keys()
+
+
+def create_lesions() -> None:
+    """The table of lesions that are followed over time."""
     op.create_table(
         "lesions",
         sa.Column("number", NUMBER, nullable=False),
@@ -26,6 +34,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name="lesions_name_unique"),
     )
     op.create_index("lesions_by_created_number", "lesions", ["created", "number"])
+
+
+def create_predictions() -> None:
+    """The table of predictions, and what it is searched by."""
     op.create_table(
         "predictions",
         sa.Column("number", NUMBER, nullable=False),
@@ -55,6 +67,10 @@ def upgrade() -> None:
     op.create_index("predictions_by_created_number", "predictions", ["created", "number"])
     op.create_index("predictions_by_lesion_created_number", "predictions", ["lesion", "created", "number"])
     op.create_index("predictions_by_sha256", "predictions", ["sha256"])
+
+
+def create_keys() -> None:
+    """The table of keys, of which the hash alone is kept."""
     op.create_table(
         "keys",
         sa.Column("number", NUMBER, nullable=False),
