@@ -68,13 +68,6 @@ def write_audit(audit: Audit) -> str:
     """
     leaking, others = part_leaking(audit)
     show = partial(show_pair, audit, audit.images.set_index("image"))
-    counts = {}
-    for kind in KINDS:
-        counts[kind] = (count_kind(audit.duplicates.pairs, kind), count_kind(leaking, kind))
-    grids = {}
-    for flag in (*FLAWS, *audit.artefact_detectors):
-        images = spread_out(audit.list_flawed(flag))
-        grids[flag] = list(zip(images, map(show_image, images), strict=True))
     return render_page(
         "lentigo.audit",
         "audit.html",
@@ -85,17 +78,26 @@ def write_audit(audit: Audit) -> str:
         artefacts=list(audit.artefact_detectors),
         titles=FLAG_TITLES,
         shortcut_baselines=BASELINE_TITLES,
-        counts=counts,
+        counts=count_kinds(audit, leaking),
         leaking=list(map(show, pick_pairs(leaking))),
         leaking_total=len(leaking),
         duplicates=list(map(show, pick_pairs(others))),
         duplicates_total=len(others),
         conflicts=list(map(show_conflict, audit.conflicts[:MAX_GRID])),
-        grids=grids,
+        grids=show_flaws(audit),
         baseline_bars=list_bars(audit),
         advice=ADVICE,
         short=partial(shorten, audit.name),
     )
+
+
+def show_flaws(audit: Audit) -> dict[str, list[tuple[str, str]]]:
+    """Some photographs of each flaw and artefact, with their thumbnails."""
+    grids = {}
+    for flag in (*FLAWS, *audit.artefact_detectors):
+        images = spread_out(audit.list_flawed(flag))
+        grids[flag] = list(zip(images, map(show_image, images), strict=True))
+    return grids
 
 
 def part_leaking(audit: Audit) -> tuple[list[Duplicate], list[Duplicate]]:
@@ -109,6 +111,14 @@ def part_leaking(audit: Audit) -> tuple[list[Duplicate], list[Duplicate]]:
         else:
             others.append(duplicate)
     return leaking, others
+
+
+def count_kinds(audit: Audit, leaking: Sequence[Duplicate]) -> dict[str, tuple[int, int]]:
+    """How many pairs are of each kind, and how many of them leak."""
+    counts = {}
+    for kind in KINDS:
+        counts[kind] = (count_kind(audit.duplicates.pairs, kind), count_kind(leaking, kind))
+    return counts
 
 
 def count_kind(duplicates: Iterable[Duplicate], kind: str) -> int:

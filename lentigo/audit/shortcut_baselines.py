@@ -87,14 +87,8 @@ class ShortcutBaselines:
         ci: dict[str, list[float] | None] = {"majority_accuracy": list(self.majority_ci)}
         for name, baseline in self.baselines.items():
             for score in SCORES:
-                values[f"{name}_{score}"] = None
-                ci[f"{name}_{score}"] = None
-                if baseline is None:
-                    continue
-                values[f"{name}_{score}"] = replace_nan(getattr(baseline, score))
-                ends = list(baseline.ci[score])
-                if not np.isnan(ends[0]):
-                    ci[f"{name}_{score}"] = ends
+                key = f"{name}_{score}"
+                values[key], ci[key] = describe_score(baseline, score)
         counts = {
             "n": self.n,
             "n_malignant": self.n_malignant,
@@ -104,6 +98,15 @@ class ShortcutBaselines:
         }
         problems = list_fields(self.problems)
         return {**counts, **values, "ci": ci, "problems": problems}
+
+
+def describe_score(baseline: Baseline | None, score: str) -> tuple[float | None, list[float] | None]:
+    """A score of a baseline and the ends of its interval; None for what could not be measured."""
+    if baseline is None:
+        return None, None
+    low, high = baseline.ci[score]
+    ends = None if np.isnan(low) else [low, high]
+    return replace_nan(getattr(baseline, score)), ends
 
 
 def measure_shortcut_baselines(
@@ -214,11 +217,7 @@ def summarize(
     groups = measured.groups
     baselines: dict[str, Baseline | None] = {}
     for name, probability in predictions.items():
-        baselines[name] = None
-        if probability is not None:
-            values, ci = measure_scores(malignant, probability, probability > 0.5, groups, folds)
-            intervals = {"accuracy": ci["accuracy"], "auroc": ci["auroc"]}
-            baselines[name] = Baseline(values["accuracy"], values["auroc"], intervals)
+        baselines[name] = measure_baseline(measured, probability, folds)
     majority_is_malignant = fitted.malignant.mean() > 0.5
     majority = np.full(len(measured), majority_is_malignant)
     values, ci = measure_scores(malignant, majority.astype(float), majority, groups)
@@ -233,3 +232,14 @@ def summarize(
         fitted_to=None if fitted is measured else fitted.name,
         problems=problems,
     )
+
+
+def measure_baseline(
+    measured: Dataset, probability: np.ndarray | None, folds: np.ndarray | None
+) -> Baseline | None:
+    """The scores of one baseline's predictions; None where it could make none."""
+    if probability is None:
+        return None
+    values, ci = measure_scores(measured.malignant, probability, probability > 0.5, measured.groups, folds)
+    intervals = {score: ci[score] for score in SCORES}
+    return Baseline(values["accuracy"], values["auroc"], intervals)

@@ -211,3 +211,16 @@ def spell_out(duplicate: Duplicate, alike: Sequence[Sequence[int]]) -> list[Dupl
             Duplicate(a, b, duplicate.kind, duplicate.score, duplicate.transformation, duplicate.features)
         )
     return spelled_out
+
+
+def spell_out_all(duplicates: Iterable[Duplicate], alike: Sequence[Sequence[int]]) -> list[Duplicate]:
+    """Repeats several duplicates, as `spell_out` does with each.
+
+    Args:
+        duplicates: Pairs of numbers of `alike`.
+        alike: Rows of photographs with equal pixels, by number.
+    """
+    pairs = []
+    for duplicate in duplicates:
+        pairs += spell_out(duplicate, alike)
+    return pairs

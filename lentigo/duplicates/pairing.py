@@ -26,7 +26,7 @@ from lentigo.duplicates.duplicates import (
     Pair,
     gather_duplicates,
     pair_equal,
-    spell_out,
+    spell_out_all,
 )
 from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
 from lentigo.duplicates.pair_comparison import Proposal, compare_row, get_first
@@ -97,10 +97,7 @@ def pair_fingerprints(
     """
     check_count("fingerprints", fingerprints, len(images))
     check_count("embeddings", embeddings, len(images))
-    readable: dict[int, Fingerprint] = {}
-    for row, fingerprint in enumerate(fingerprints):
-        if isinstance(fingerprint, Fingerprint):
-            readable[row] = fingerprint
+    readable = list_readable(fingerprints)
     # Of photographs with equal pixels only the first is compared with others
     alike = list_equal(readable)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
@@ -113,12 +110,20 @@ def pair_fingerprints(
     pairs = []
     for rows in alike:
         pairs += pair_equal(rows)
-    for duplicate in found:
-        pairs += spell_out(duplicate, alike)
-    # A blank photograph is like every other blank one, which says nothing
+    pairs += spell_out_all(found, alike)
     _, problems, _ = separate_problems(fingerprints)
+    # Listed and not compared: a blank photograph is like every other blank one
     blank = tuple(row for row, fingerprint in readable.items() if fingerprint.blank)
     return gather_duplicates(images, pairs, tuple(problems), blank, compared)
+
+
+def list_readable(fingerprints: Sequence[Fingerprint | Problem]) -> dict[int, Fingerprint]:
+    """The fingerprints of the photographs that could be read, by their rows."""
+    readable = {}
+    for row, fingerprint in enumerate(fingerprints):
+        if isinstance(fingerprint, Fingerprint):
+            readable[row] = fingerprint
+    return readable
 
 
 def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:

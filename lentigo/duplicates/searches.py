@@ -23,7 +23,7 @@ from lentigo.duplicates.duplicates import (
     Transformation,
     gather_duplicates,
     pair_equal,
-    spell_out,
+    spell_out_all,
 )
 from lentigo.duplicates.pairing import ENGINE, find_duplicates
 from lentigo.images.problems import Problem
@@ -89,8 +89,7 @@ def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, 
             blank += files
         else:
             pairs += pair_equal(files)
-    for duplicate in found.pairs:
-        pairs += spell_out(duplicate, alike)
+    pairs += spell_out_all(found.pairs, alike)
     return gather_duplicates(images, pairs, tuple(problems), tuple(blank), found.compared)
 
 

@@ -222,10 +222,13 @@ def find_mistakes(
     descending = np.argsort(-probability)  # the surest of malignant first
     missed = ascending[is_missed[ascending]]
     alarms = descending[is_alarm[descending]]
-    images = table["image"].to_numpy()
-    labels = table["label"].to_numpy()
     mistakes = []
     for row in (*missed[:MAX_MISTAKES], *alarms[:MAX_MISTAKES]):
-        refused = bool(table["decision"].iloc[row] == "uncertain")
-        mistakes.append(Mistake(str(images[row]), str(labels[row]), float(probability[row]), refused))
+        mistakes.append(describe_mistake(table.iloc[row], float(probability[row])))
     return tuple(mistakes)
+
+
+def describe_mistake(photograph: pd.Series, probability: float) -> Mistake:
+    """A row of the table of an assessment as a mistake."""
+    refused = bool(photograph["decision"] == "uncertain")
+    return Mistake(str(photograph["image"]), str(photograph["label"]), probability, refused)

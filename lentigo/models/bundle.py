@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,18 @@ def read_card(folder: Path) -> dict[str, Any]:
         has_checkpoint = (folder / "checkpoint").is_dir()
         cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
+    card = parse_card(path)
+    # The format first: of a newer one the entries may well be others
+    require_format(path, card["format"])
+    fault = find_fault(card)
+    if fault:
+        raise damaged_card(path, fault)
+    require_entries(path, card)
+    return card
+
+
+def parse_card(path: Path) -> dict[str, Any]:
+    """The object in a card's file, which has a format at least."""
     try:
         if path.stat().st_size > LARGEST_CARD:  # a RUN may come from anybody
             raise ValueError(f"more than {LARGEST_CARD >> 20} MB")
@@ -171,17 +183,17 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise damaged_card(path, str(error)) from error
     if not isinstance(card, dict) or not is_count(card.get("format")):
         raise damaged_card(path, "no card, or one without a format")
-    require_format(path, card["format"])
-    fault = find_fault(card)
-    if fault:
-        raise damaged_card(path, fault)
+    return card
+
+
+def require_entries(path: Path, card: dict[str, Any]) -> None:
+    """Raises `ModelError` where a card lacks what no RUN can be used without."""
     required = ["files", "backbone"]
     if "logit" in card.get("outputs", DEFAULT_OUTPUTS):
         required += ["threshold", "calibration"]
     missing = [name for name in required if name not in card]
     if missing:
         raise damaged_card(path, f"entries are missing: {', '.join(missing)}")
-    return card
 
 
 def damaged_card(path: Path, reason: str) -> ModelError:
@@ -229,7 +241,7 @@ def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
 
 
 def amend_bundle(
-    bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] = (), **entries: Any
+    bundle: Bundle, files: Iterable[Path], *, drop: Sequence[str] = (), **entries: Any
 ) -> Bundle:
     """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is
     valid at every moment.
@@ -247,11 +259,7 @@ def amend_bundle(
     before = dict(bundle.card)
     before.pop("coming", None)
     coming = {file.name: hash_file(file) for file in files}
-    kept = {}
-    for name, digest in before["files"].items():
-        is_replaced_int8 = name in coming and name in (INT8_GRAPH, INT8_WEIGHTS)
-        if name not in drop and not is_replaced_int8:
-            kept[name] = digest
+    kept = choose_kept(before["files"], coming, drop)
     meanwhile = before | {"files": kept, "coming": coming}
     if kept != before["files"]:
         # What the card said of files that go is no longer true, and what comes is not there yet
@@ -265,6 +273,16 @@ def amend_bundle(
     card = {**before, **entries, "files": {**kept, **coming}}
     write_json(bundle.folder / CARD, card)
     return Bundle(bundle.folder, card)
+
+
+def choose_kept(files: dict[str, str], coming: Container[str], drop: Container[str]) -> dict[str, str]:
+    """The files of a card that stay valid while others come and go."""
+    kept = {}
+    for name, digest in files.items():
+        is_replaced_int8 = name in coming and name in (INT8_GRAPH, INT8_WEIGHTS)
+        if name not in drop and not is_replaced_int8:
+            kept[name] = digest
+    return kept
 
 
 def pick_results(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:

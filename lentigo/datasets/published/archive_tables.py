@@ -89,17 +89,22 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
         statements.append(f"{word}\n{group}")
     statements_of = pd.Series(statements, index=rows.index).groupby(rows["name"])
     contradictory = statements_of.transform("nunique") > 1
-    problems = []
-    for name, words in rows[contradictory].groupby("name")["diagnosis"]:
-        quoted = ", ".join(map(str, words.unique()))
-        problems.append(
-            Problem(str(name), f"has several diagnoses ({quoted}): left out; expected one: correct the table")
-        )
+    problems = explain_contradictory(rows[contradictory])
     rows = rows[~contradictory]
     # Rows that say the same are one photograph; the first value of each column is kept
     if rows["name"].duplicated().any():
         rows = rows.groupby("name", sort=False, as_index=False).first()
     return rows, problems
+
+
+def explain_contradictory(rows: pd.DataFrame) -> list[Problem]:
+    """A problem for each photograph whose rows name different diagnoses."""
+    problems = []
+    for name, words in rows.groupby("name")["diagnosis"]:
+        quoted = ", ".join(map(str, words.unique()))
+        reason = f"has several diagnoses ({quoted}): left out; expected one: correct the table"
+        problems.append(Problem(str(name), reason))
+    return problems
 
 
 def read_one(archive: Archive, path: Path) -> pd.DataFrame:
@@ -144,9 +149,13 @@ def label_rows(
     judged = judged.where(meant.isna(), meant)
     rows = rows.assign(judged=judged, label=judged.where(judged.isin(DECIDED), None))
     column = shown if shown in rows else "diagnosis"
-    undecided = rows[rows["label"].isna()]
+    return rows, explain_undecided(rows[rows["label"].isna()], column)
+
+
+def explain_undecided(rows: pd.DataFrame, column: str) -> list[Problem]:
+    """A problem for each photograph that is neither benign nor malignant; `column` is what it quotes."""
     problems = []
-    for row in undecided.to_dict("records"):
+    for row in rows.to_dict("records"):
         if row["judged"] == CONTRADICTORY:
             reason = (
                 f"diagnosis {row['diagnosis']!r} contradicts its class {row['published']!r}: left out; "
@@ -155,7 +164,7 @@ def label_rows(
         else:
             reason = f"{column} {row[column]!r} is neither benign nor malignant: left out"
         problems.append(Problem(str(row["name"]), reason))
-    return rows, problems
+    return problems
 
 
 def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
@@ -183,14 +192,19 @@ def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd
             # A file that is not there keeps its name, and is listed by `make_dataset`
             images.append(str(found or folder / f"{name}.jpg"))
     located = rows[np.array(clear, dtype=bool)].assign(image=images)
+    return add_masks(located, files), problems
+
+
+def add_masks(rows: pd.DataFrame, files: FileLookup) -> pd.DataFrame:
+    """The rows with a column `mask`, where any of their photographs has one."""
     masks: list[str | None] = []
-    for name in located["name"]:
+    for name in rows["name"]:
         mask = files.find_mask(name)
         masks.append(None if mask is None else str(mask))
     # A column without a mask would only look as if masks had been looked for
-    if any(masks):
-        located = located.assign(mask=pd.Series(masks, index=located.index, dtype=object))
-    return located, problems
+    if not any(masks):
+        return rows
+    return rows.assign(mask=pd.Series(masks, index=rows.index, dtype=object))
 
 
 def name_ids(rows: pd.DataFrame, namespace: str) -> pd.DataFrame:

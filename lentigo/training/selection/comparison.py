@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lentigo.common.file_names import take_path
 from lentigo.common.files import require_writable
 from lentigo.common.hashing import hash_bytes
@@ -216,11 +218,7 @@ def score_backbone(
     """
     weights = find_weights(backbone, protocol.weights)
     source = name_source(weights)
-    scores: dict[tuple[int, int], Score] = {}  # by seed and fold
-    for unit in protocol.units:
-        score = read_unit(name_unit(folder, backbone, unit), source)
-        if score is not None:
-            scores[unit] = score
+    scores = read_units(backbone, protocol, folder, source)
     unfinished = [unit for unit in protocol.units if unit not in scores]
     if not unfinished:
         return list(scores.values()), ()
@@ -233,15 +231,35 @@ def score_backbone(
     # One set of features for all units of a backbone
     readable = dataset.take(features.readable)
     photographs = FeaturedDataset(readable, features.values, str(weights), protocol.fp32)
-    units = []
-    for seed, fold in unfinished:
-        unit_recipe = replace(recipe, seed=seed)
-        # Divided before reading: an unreadable photograph moves no other one to another fold
-        held_out = hold_out(dataset, unit_recipe, protocol.folds, fold)
-        units.append(Unit(unit_recipe, held_out[features.readable]))
+    units = make_units(unfinished, recipe, dataset, protocol.folds, features.readable)
     results = score_units(UnitScorer(photographs, work), units, cluster, progress)
     watched = progress(results, total=len(units), label=backbone.name)
     for unit, score in zip(unfinished, watched, strict=True):
         write_unit(folder, backbone, unit, source, score)
         scores[unit] = score
     return [scores[unit] for unit in protocol.units], features.problems
+
+
+def read_units(
+    backbone: Backbone, protocol: Protocol, folder: Path, source: str
+) -> dict[tuple[int, int], Score]:
+    """The scores of the units that are finished, by seed and fold; `source` names their weights."""
+    scores = {}
+    for unit in protocol.units:
+        score = read_unit(name_unit(folder, backbone, unit), source)
+        if score is not None:
+            scores[unit] = score
+    return scores
+
+
+def make_units(
+    numbers: Sequence[tuple[int, int]], recipe: Recipe, dataset: Dataset, folds: int, readable: np.ndarray
+) -> list[Unit]:
+    """The units of some seeds and folds, on the photographs that are `readable`, bool (n,)."""
+    units = []
+    for seed, fold in numbers:
+        unit_recipe = replace(recipe, seed=seed)
+        # Divided before reading: an unreadable photograph moves no other one to another fold
+        held_out = hold_out(dataset, unit_recipe, folds, fold)
+        units.append(Unit(unit_recipe, held_out[readable]))
+    return units

@@ -21,7 +21,7 @@ from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import keep_settings
 from lentigo.training.selection.fold_evaluation import FeaturedDataset, FoldEvaluator
 from lentigo.training.selection.folds import Pool, assign_folds, gather_pool
-from lentigo.training.selection.tuning.confirmation import confirm
+from lentigo.training.selection.tuning.confirmation import Confirmation, confirm
 from lentigo.training.selection.tuning.sampling import list_searched
 from lentigo.training.selection.tuning.study import DEFAULT, find_default, rate_importance, read_value
 from lentigo.training.selection.tuning.study_database import open_study
@@ -150,10 +150,7 @@ def tune(
     chosen = replace(recipe, **values, name="tuned")
     confirmation = None
     if DEFAULT not in best.user_attrs:  # the default recipe has no gain to confirm
-        path = folder / "study" / "confirmation.json"
-        confirmation = confirm(
-            path, reserve.dataset, recipe, chosen, lambda one: evaluator.predict(one, reserve)
-        )
+        confirmation = confirm_best(folder, evaluator, reserve, recipe, chosen)
     return Tuning(
         recipe=chosen,
         auroc=read_value(best),
@@ -170,6 +167,18 @@ def tune(
             "study": address.name,
         },
     )
+
+
+def confirm_best(
+    folder: Path, evaluator: FoldEvaluator, reserve: FeaturedDataset, default: Recipe, best: Recipe
+) -> Confirmation:
+    """What the best recipe gains on the photographs that were set apart."""
+
+    def predict(recipe: Recipe) -> np.ndarray:
+        return evaluator.predict(recipe, reserve)
+
+    path = folder / "study" / "confirmation.json"
+    return confirm(path, reserve.dataset, default, best, predict)
 
 
 def describe_search(plan: Plan, pool: Pool, n_confirming: int, n_searched: int) -> dict[str, Any]:
