@@ -97,7 +97,7 @@ def pair_fingerprints(
     """
     check_count("fingerprints", fingerprints, len(images))
     check_count("embeddings", embeddings, len(images))
-    readable = list_readable(fingerprints)
+    readable = pick_readable(fingerprints)
     # Of photographs with equal pixels only the first is compared with others
     alike = list_equal(readable)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
@@ -117,7 +117,7 @@ def pair_fingerprints(
     return gather_duplicates(images, pairs, tuple(problems), blank, compared)
 
 
-def list_readable(fingerprints: Sequence[Fingerprint | Problem]) -> dict[int, Fingerprint]:
+def pick_readable(fingerprints: Sequence[Fingerprint | Problem]) -> dict[int, Fingerprint]:
     """The fingerprints of the photographs that could be read, by their rows."""
     readable = {}
     for row, fingerprint in enumerate(fingerprints):
