@@ -113,8 +113,10 @@ def predict(
         "prevalence": prevalence,
         "explained": has_clinical or has_figures or has_index,
     }
+    # The predictor before the index: an index is of one model, and is held against it
     predictor = Predictor(model, count=count, **settings)
     search = open_search(predictor.bundle, similar, index, patient)
+    # On stderr, before the first prediction: whoever pipes the output sees them too
     print_caveats(predictor)
     more_columns = () if search is None else ("similar",)
     with PredictionRecord(csv_file, more_columns) as record, open_cluster(cluster) as joined:
@@ -182,6 +184,7 @@ def add_nothing(predictions: Iterable[Prediction | Problem]) -> Iterator[Answer]
 
 def end_predictions(record: PredictionRecord) -> None:
     """The problems, the summary, and the exit code where there were problems."""
+    # Listed at the end: among thousands of lines they would not be seen
     if record.problems:
         print_problems(record.problems)
     record.print_summary()
@@ -208,6 +211,7 @@ def explain(
     from lentigo.inference.predictor import Predictor
 
     paths, count = find_inputs(images, whole=True)
+    # With --json the answer is the map itself, and nothing is drawn unless it is asked for
     if out is None and not as_json:
         out = name_explanation(list_readable(paths))
     predictor = Predictor(model, fp32=fp32, count=count)

@@ -104,8 +104,10 @@ def compare(
 
     mute_tensorflow()
     names = backbones.split(",") if backbones else list(BACKBONES)
+    # Popped: it is a field of the recipe, which a comparison sets itself
     if changes.pop("backbone", None):
         raise UsageError("--backbone: a comparison is of several; name them with --backbones a,b")
+    # Before photographs are asked for: costs need none
     if cost_only:
         with Bars() as bars:
             measured = measure_costs(list_backbones(names), out, fp32, bars)
@@ -133,6 +135,7 @@ def compare(
         print_json(ranking.to_json())
     else:
         print_ranking(ranking, out, figure)
+    # At the end, since it ends with an exit code of its own
     report_missing(ranking.missing)
     report_problems(ranking.problems)
 

@@ -95,6 +95,7 @@ def tune(
     from lentigo.training.start.weights import take_backbone
 
     mute_tensorflow()
+    # Optuna's lines would stand between the bars
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     base = find_head_recipe(recipe, **take_backbone(recipe, weights, changes))
     plan = Plan(
@@ -116,6 +117,7 @@ def tune(
     else:
         print_tuning(tuning, data, path)
         print_start(tuning.facts["start"])
+    # At the end, since both end with an exit code of their own
     report_failed_trials(tuning.failed)
     report_problems(tuning.problems)
 
@@ -126,6 +128,7 @@ def print_tuning(tuning: Tuning, data: Path, path: Path) -> None:
     states = ", ".join(f"{count} {state}" for state, count in facts["trials"].items())
     print_line(f"trials: {states}; {facts['folds']} folds of {facts['n_searched']} photographs")
     print_line(f"  AUROC, default recipe  {tuning.default_auroc:.4f}")
+    # The score by which it was chosen is never what it will reach
     print_line(f"  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)")
     if tuning.confirmation is None:
         print_line("  no recipe was better than the default")

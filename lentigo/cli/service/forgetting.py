@@ -50,11 +50,13 @@ def forget_records(store: Store, before: datetime, yes: bool, photos: Path | Non
         UsageError: `yes` or the folder is missing.
     """
     count, kept = store.count_old(before)
+    # What would go is counted first, so that the refusal says it
     if not yes:
         raise UsageError(
             f"--forget would delete {count} predictions made before {format_moment(before)}, {kept} of them "
             "with a kept photograph; add --yes"
         )
+    # Without their folder the photographs would stay behind, named by nothing
     if kept and photos is None:
         raise UsageError(
             f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by "
@@ -99,6 +101,7 @@ def delete_records(store: Store, before: datetime, photos: Path | None) -> Delet
     from lentigo.serving.store.kept_images import ImageFolder
 
     folder = None if photos is None else ImageFolder(photos)
+    # Alone: a service that keeps a photograph at this moment would lose its record
     with nullcontext() if folder is None else folder.lock_alone():
         forgotten = store.forget(before)
         words = f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before"
@@ -119,6 +122,7 @@ def remove_images(folder: ImageFolder, hashes: Iterable[str]) -> tuple[int, list
     removed = 0
     problems = []
     for sha256 in hashes:
+        # One that cannot be removed keeps no other from going
         try:
             removed += folder.remove(sha256)
         except LentigoError as error:

@@ -72,6 +72,7 @@ def history(
     from lentigo.serving.store.store import open_store
 
     filters = Filters(lesion, label, model, since, until, reviewed)
+    # A deletion by a filter would be an invitation to delete what is unwelcome
     if forget is not None and (filters != Filters() or csv_file is not None or limit is not None):
         raise UsageError("--forget goes by age alone; expected no filter, --limit or --csv beside it")
     before = None if forget is None else read_limit(forget)
@@ -83,6 +84,7 @@ def history(
         query = make_query(store, filters)
         if csv_file is not None:
             return export_records(store, islice(store.stream(query), limit), csv_file, as_json)
+        # A screen holds no more; a program takes all
         if limit is None and not as_json:
             limit = MAX_SHOWN
         show_records(store, islice(store.stream(query), limit), as_json)
@@ -137,6 +139,7 @@ def show_records(store: Store, records: Iterable[Record], as_json: bool) -> None
         for record in records:
             print_json(write_record(record))
         return
+    # Few lesions, many predictions: each is asked for once
     find_lesion = cache(store.get_lesion)
     rows = [tabulate_record(record, find_lesion) for record in records]
     if rows:

@@ -36,6 +36,7 @@ def add_key(
     allowed = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     with open_store(db) as store:
         key, secret = store.add_key(name, allowed)
+        # In the audit trail, too: who may do what is part of the record
         store.log(AUDIT_NAME, "key added", name)
     if as_json:
         print_json({"name": key.name, "scopes": key.scopes, "key": secret})

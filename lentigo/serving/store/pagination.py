@@ -27,7 +27,9 @@ def encode_cursor(number: int, created: datetime | None = None) -> str:
     >>> decode_cursor(encode_cursor(7))
     (7, None)
     """
+    # The number alone may not do: rows are shown by their time, which the clock may have turned back
     moment = None if created is None else created.isoformat()
+    # Opaque to clients, who would else make cursors of their own
     content = json.dumps([number, moment]).encode()
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 

@@ -60,6 +60,7 @@ class Retention(StoreSession):
                 them.
         """
         now = self.now()
+        # A lesion that any prediction still names stays, however old it is
         is_used = select(predictions.c.number).where(predictions.c.lesion == lesions.c.id).exists()
         with self._writing() as connection:
             if not self.database.is_file:
@@ -89,6 +90,7 @@ class Retention(StoreSession):
                 return None
             connection.execute(delete(predictions).where(predictions.c.id == id))
             connection.execute(insert(events), self._make_event(who, "delete", id))
+            # The same photograph may have been sent twice: it goes with the last record that names it
             is_same = (predictions.c.sha256 == record.sha256) & predictions.c.kept
             others = connection.scalars(select(func.count()).select_from(predictions).where(is_same)).one()
         self._overwrite_log()
@@ -115,6 +117,7 @@ def is_old(table: FromClause, before: datetime, now: datetime) -> ColumnElement[
     after now, which no right clock wrote, the ones that something old was written after.
     """
     later = table.alias()
+    # A wrong clock: what came after such a row, by its number, tells how old it is at least
     is_followed = (
         select(later.c.number).where(later.c.number > table.c.number, later.c.created < before).exists()
     )

@@ -73,6 +73,7 @@ def find_requests(
         is_wanted = (predictions.c.who == who) & (predictions.c.request == request)
         statement = RECORDS.where(is_wanted).order_by(predictions.c.position)
         rows = connection.execute(statement).all()
+        # A request without a row was never carried out
         if rows:
             found[who, request] = [to_record(row) for row in rows]
     return found
@@ -118,6 +119,7 @@ def filter_records(query: Query) -> Select:
         statement = statement.where(predictions.c.created < query.until)
     if query.reviewed is not None:
         has_review = reviews.c.number.is_not(None)
+        # The last review is joined to each prediction, so that none is a row of its own
         statement = statement.where(has_review if query.reviewed else ~has_review)
     return statement
 
@@ -156,6 +158,7 @@ def cut_page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None
     Returns:
         The rows of the page, and the cursor of the next page, None where there is none.
     """
+    # One row more than the page was asked for: if it is there, another page follows
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
@@ -203,6 +206,7 @@ def to_record(row: Row) -> Record:
     """
     values = dict(row._mapping)
     values.pop("number")
+    # The columns of the review stand beside those of the prediction
     review = {name: values.pop(f"review_{name}") for name in REVIEW_COLUMNS}
     if review["created"] is None:
         return Record(**values)
@@ -246,6 +250,7 @@ def group_requests(records: Iterable[Record]) -> dict[tuple[str, str], list[Reco
         By (who, request) its records.
     """
     by_position: dict[tuple[str, str], dict[int, Record]] = {}
+    # A review is never written with a prediction: it has a table of its own
     for record in records:
         group = by_position.setdefault((record.who, record.request), {})
         group.setdefault(record.position, replace(record, review=None))

@@ -93,6 +93,7 @@ class StoreSession:
         Raises:
             UsageError: the limit or the cursor is none.
         """
+        # One row more than the page, to know whether another follows
         query = select(events).order_by(events.c.number.desc()).limit(check_limit(limit) + 1)
         if cursor is not None:
             number, _ = decode_cursor(cursor)

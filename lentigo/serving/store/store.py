@@ -100,6 +100,7 @@ class Store(KeyStore, Retention):
         with self._writing() as connection:
             self._lock_requests(connection, requests)
             stored = find_requests(connection, requests)
+            # A request that was stored before is answered again, not carried out again
             added = {request: group for request, group in requests.items() if request not in stored}
             rows: list[dict[str, Any]] = []
             trail = []
@@ -108,11 +109,13 @@ class Store(KeyStore, Retention):
                 if action is not None:
                     ids = " ".join(record.id for record in group)
                     trail.append(self._make_event(who, action, ids))
+            # In the same transaction: a lesion that is deleted meanwhile would leave a prediction without it
             require_lesions(connection, {row["lesion"] for row in rows} - {None})
             if rows:
                 connection.execute(insert(predictions), rows)
             if trail:
                 connection.execute(insert(events), trail)
+        # In the order of the requests, whether they are new or were stored before
         result: list[Record] = []
         for request in requests:
             result.extend(added[request] if request in added else stored[request])
