@@ -58,11 +58,8 @@ def test_tables_are_those_of_the_benchmarks():
     assert shared_tables.list_stale_pages() == {}, "run `python docs/programs/shared_tables.py`"
 
 
-WITH_OUTPUTS = [page for page in list_pages() if any(block.output is not None for block in find_blocks(page))]
-
-
 @pytest.mark.check
-@pytest.mark.parametrize("page", WITH_OUTPUTS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", page_outputs.list_pages_with_outputs(), ids=lambda page: page.name)
 def test_a_page_shows_what_its_commands_print(page):
     assert page_outputs.check_page(page, write=False) == [], (
         "run `python docs/programs/page_outputs.py --write`"
