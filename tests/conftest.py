@@ -72,7 +72,7 @@ def make_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Pat
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lentigo() -> Callable[..., subprocess.CompletedProcess]:
     """Runs a command in this process; gives its exit code and what it wrote, as `subprocess.run` would."""
     from lentigo.cli.app import run_command
@@ -145,6 +145,36 @@ def weight_file(synthetic_lesions, make_once) -> Callable[[str], Path]:
         network.feature_extractor.save_weights(folder / f"{name}.weights.h5")
 
     return lambda name: make_once(f"weights/{name}", write) / f"{name}.weights.h5"
+
+
+@pytest.fixture(scope="module")
+def toy_backbone() -> Iterator[None]:
+    """The backbone `toy`, of five convolutions, which the table has for as long as a module's tests run.
+
+    But for its size it is a backbone like the others; a training on it takes a quarter of their time.
+    """
+    from lentigo.models.networks.backbones import BACKBONES, Backbone
+    from lentigo.models.networks.deep_learning import keras
+    from lentigo.models.networks.receptive_fields import FIRST_CENTRES
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKBONES, "toy", Backbone("toy", "Toy", "symmetric", 64))
+        patch.setitem(FIRST_CENTRES, "toy", 31.5)
+        patch.setattr(keras.applications, "Toy", build_toy, raising=False)
+        yield
+
+
+def build_toy(*, include_top: bool, input_tensor, name: str, weights: str | None):
+    """A backbone as `keras.applications` would build it; it has no weights to download."""
+    from lentigo.models.networks.deep_learning import keras, layers
+
+    assert not include_top and weights is None
+    x = input_tensor
+    for number, channels in enumerate((8, 16, 32, 64, 64), 1):  # to 112, 56, 28, 14 and 7 pixels
+        x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False, name=f"conv_{number}")(x)
+        x = layers.BatchNormalization(name=f"norm_{number}")(x)
+        x = layers.ReLU(name=f"relu_{number}")(x)
+    return keras.Model(keras.utils.get_source_inputs(input_tensor), x, name=name)
 
 
 @pytest.fixture(scope="session")

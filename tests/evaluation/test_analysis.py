@@ -24,10 +24,18 @@ def other(run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def analysed(run, other, synthetic_lesions):
-    predictor = Predictor(run)
-    assessment = evaluate(predictor, synthetic_lesions, split="all")
-    return predictor, assessment, analyse(predictor, assessment, against=Predictor(other))
+def ledger(tmp_path_factory):
+    """Where the evaluations of `analysed` are counted, and no others."""
+    return tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
+
+
+@pytest.fixture(scope="module")
+def analysed(run, other, synthetic_lesions, ledger):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LENTIGO_LEDGER", str(ledger))
+        predictor = Predictor(run)
+        assessment = evaluate(predictor, synthetic_lesions, split="all")
+        return predictor, assessment, analyse(predictor, assessment, against=Predictor(other))
 
 
 def test_photographs_of_the_training_are_named(analysed):
@@ -50,13 +58,8 @@ def test_thresholds_are_each_models_own(analysed):
     assert analysis.comparison.second_accuracy == pytest.approx(assessment.metrics.accuracy)
 
 
-def test_the_evaluation_of_the_other_model_is_counted_too(
-    run, other, synthetic_lesions, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("LENTIGO_LEDGER", str(tmp_path / "ledger.jsonl"))
-    predictor = Predictor(run)
-    assessment = evaluate(predictor, synthetic_lesions, split="all")
-    analyse(predictor, assessment, against=Predictor(other))
+def test_the_evaluation_of_the_other_model_is_counted_too(analysed, ledger, monkeypatch):
+    monkeypatch.setenv("LENTIGO_LEDGER", str(ledger))
     assert set(read_ledger().counts.values()) == {2}
 
 

@@ -78,8 +78,8 @@ def test_a_share_too_small_to_cut_at_is_named(network):
         cut_network(network.classifier, 0.001)
 
 
-def test_batch_norms_of_an_unfrozen_trunk_stay_still():
-    network = build_network(BACKBONES["mobilenetv2"], "none")
+def test_batch_norms_of_an_unfrozen_trunk_stay_still(toy_backbone):
+    network = build_network(BACKBONES["toy"], "none")
     unfreeze_backbone(network)
     norms = [
         layer
@@ -108,10 +108,10 @@ def test_a_saved_network_answers_alike(network, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def seeded():
+def seeded(toy_backbone):
     """Networks of the seeds 3, 3 and 4, and whether building them left the global state of chance alone."""
     state = random.getstate()
-    networks = [build_network(BACKBONES["mobilenetv2"], "none", seed=seed) for seed in (3, 3, 4)]
+    networks = [build_network(BACKBONES["toy"], "none", seed=seed) for seed in (3, 3, 4)]
     return networks, random.getstate() == state
 
 

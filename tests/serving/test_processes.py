@@ -250,7 +250,7 @@ def test_answers_do_not_wait_for_acknowledgements():
 
 
 def test_a_second_process_at_the_same_store_answers_the_same_request(database):
-    with Process(database) as one, Process(database) as other:
+    with Served(database) as one, Process(database) as other:
         first, again = one.send(draw_image(1), key="same"), other.send(draw_image(1), key="same")
     assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
 
@@ -286,7 +286,7 @@ def test_a_worker_that_cannot_start_says_why(database, tmp_path):
         Process(database, "--workers", "2", "--model", str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("moments", [2, pytest.param(MOMENTS, marks=pytest.mark.check)])
+@pytest.mark.parametrize("moments", [1, pytest.param(MOMENTS, marks=pytest.mark.check)])
 def test_killed_under_load_nothing_is_lost_or_doubled(database, moments):
     moment = random.Random(1)
     acknowledged, failed = {}, []

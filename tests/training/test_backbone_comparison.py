@@ -14,6 +14,7 @@ from lentigo.training.selection import backbone_costs, comparison_units
 from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
 from lentigo.training.selection.ranking import rank_backbones
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
 RECIPE = find_head_recipe("best", epochs=2)
 ORIGINALS = {
     "densenet121",
@@ -38,7 +39,7 @@ ORIGINALS = {
 def weights(weight_file, tmp_path_factory):
     """A folder with weights of two backbones, and with two files for a third."""
     folder = tmp_path_factory.mktemp("weights")
-    for name in ("mobilenetv3small", "mobilenetv2"):
+    for name in ("toy", "mobilenetv2"):
         shutil.copy(weight_file(name), folder / f"{name}.weights.h5")
     for number in (1, 2):
         (folder / f"vgg16_{number}.h5").write_bytes(b"")
@@ -52,7 +53,7 @@ def finished(synthetic_lesions, weights, tmp_path_factory):
     ranking = compare_backbones(
         synthetic_lesions,
         out,
-        ["mobilenetv3small", "mobilenetv2", "vgg16"],
+        ["toy", "mobilenetv2", "vgg16"],
         Protocol(RECIPE, 2, 1, weights, costs=False),
     )
     ranking.save(out)
@@ -70,7 +71,7 @@ def test_the_backbones_of_the_original_are_in_the_table():
 def test_each_backbone_has_a_score_of_each_fold(finished):
     out, ranking = finished
     assert {standing.backbone: len(standing.scores) for standing in ranking.ranked} == {
-        "mobilenetv3small": 2,
+        "toy": 2,
         "mobilenetv2": 2,
     }
     assert len(list((out / "units").glob("*-fold*.json"))) == 4
@@ -92,20 +93,16 @@ def test_a_backbone_without_usable_weights_is_named_and_the_others_go_on(finishe
 def test_what_is_finished_is_not_trained_again(finished, synthetic_lesions, weights, monkeypatch):
     out, before = finished
     monkeypatch.setattr(comparison_units, "score_head", None)
-    again = compare_backbones(
-        synthetic_lesions, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
-    )
-    assert again.ranked[0].scores == next(s.scores for s in before.ranked if s.backbone == "mobilenetv3small")
+    again = compare_backbones(synthetic_lesions, out, ["toy"], Protocol(RECIPE, 2, 1, weights, costs=False))
+    assert again.ranked[0].scores == next(s.scores for s in before.ranked if s.backbone == "toy")
 
 
 def test_a_unit_that_is_lost_is_made_again_with_the_same_score(finished, synthetic_lesions, weights):
     out, _ = finished
-    path = out / "units" / "mobilenetv3small-seed0-fold1.json"
+    path = out / "units" / "toy-seed0-fold1.json"
     before = json.loads(path.read_text())
     path.unlink()
-    compare_backbones(
-        synthetic_lesions, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
-    )
+    compare_backbones(synthetic_lesions, out, ["toy"], Protocol(RECIPE, 2, 1, weights, costs=False))
     assert json.loads(path.read_text())["auroc"] == pytest.approx(before["auroc"], abs=0.05)
 
 
@@ -188,7 +185,7 @@ def test_a_name_that_is_unknown_is_refused():
 def test_the_whole_network_is_compared_on_one_split_a_seed(synthetic_lesions, weights, tmp_path):
     recipe = find_head_recipe("best", finetune=True, head_epochs=1, epochs=1)
     ranking = compare_backbones(
-        synthetic_lesions, tmp_path, ["mobilenetv3small"], Protocol(recipe, 2, 1, weights, costs=False)
+        synthetic_lesions, tmp_path, ["toy"], Protocol(recipe, 2, 1, weights, costs=False)
     )
     (score,) = ranking.ranked[0].scores
     assert score.epochs == 2 and score.n < ranking.facts["n"] / 2 and not list((tmp_path / "work").iterdir())

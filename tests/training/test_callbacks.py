@@ -9,6 +9,8 @@ from lentigo.errors import MissingError, UsageError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.callbacks import build_callbacks
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+
 
 class Finished(Exception):
     """The epochs are over; what is written of a training is no matter of callbacks."""
@@ -34,8 +36,8 @@ class Recorder(keras.callbacks.Callback):
 
 def test_a_callback_is_told_of_start_epochs_and_end(synthetic_lesions, weight_file, tmp_path):
     recorder = Recorder()
-    weights = weight_file("mobilenetv3small")
-    small = {"backbone": "mobilenetv3small", "epochs": 2, "tta": False}
+    weights = weight_file("toy")
+    small = {"backbone": "toy", "epochs": 2, "tta": False}
     with pytest.raises(Finished):
         lentigo.train(
             synthetic_lesions, tmp_path / "run", "seed", weights=weights, callbacks=[recorder], **small

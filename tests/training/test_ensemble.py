@@ -26,7 +26,8 @@ from lentigo.training.recipe_lookup import find_head_recipe
 from lentigo.training.selection.ensemble import train_folds
 from lentigo.training.selection.folds import assign_folds, gather_pool
 
-RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2, validation_split=0.3, tta=True)
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+RECIPE = find_head_recipe("seed", backbone="toy", epochs=2, validation_split=0.3, tta=True)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,7 @@ def ensemble(synthetic_lesions, weight_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("ensemble") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration_module, "MIN_PER_CLASS", 3)
-        return out, train_folds(
-            synthetic_lesions, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small")
-        )
+        return out, train_folds(synthetic_lesions, out, RECIPE, folds=3, weights=weight_file("toy"))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_a_run_of_folds_is_a_run(ensemble, synthetic_lesions):
 
 def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
     out, _ = ensemble
-    expected = build_export_model(open_network(out / "model.keras", BACKBONES["mobilenetv3small"]))(pixels)
+    expected = build_export_model(open_network(out / "model.keras", BACKBONES["toy"]))(pixels)
     answers = Session(out / "model.onnx", precision="f32").run(pixels)
     for name in ("logit", "embedding", "heatmap"):
         np.testing.assert_allclose(answers[name], expected[name], atol=2e-3, rtol=1e-3)
@@ -88,7 +87,7 @@ def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
 
 def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     out, _ = ensemble
-    network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
+    network = open_network(out / "model.keras", BACKBONES["toy"])
     model = build_export_model(network)
     prefixes = list_head_prefixes(network.head)
     assert prefixes == ["fold_00_", "fold_01_", "fold_02_"]
@@ -140,7 +139,7 @@ def test_a_validation_split_that_the_data_give_is_in_no_fold(given):
 
 def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     out, _ = ensemble
-    network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
+    network = open_network(out / "model.keras", BACKBONES["toy"])
     kernels = [
         network.head.get_layer(f"{prefix}head_dense_1").get_weights()[0]
         for prefix in list_head_prefixes(network.head)
@@ -273,7 +272,7 @@ def test_a_training_of_folds_that_was_stopped_goes_on(
         return original(*words)
 
     monkeypatch.setattr(module, "train_head", stop)
-    options = {"folds": 3, "weights": weight_file("mobilenetv3small")}
+    options = {"folds": 3, "weights": weight_file("toy")}
     with pytest.raises(KeyboardInterrupt):
         train_folds(synthetic_lesions, tmp_path / "run", RECIPE, **options)
     monkeypatch.undo()
@@ -290,9 +289,9 @@ def test_a_training_of_folds_that_was_stopped_goes_on(
 def test_one_head_that_is_joined_alone_is_itself(pixels):
     from lentigo.models.networks.heads import build_head
 
-    network = build_network(BACKBONES["mobilenetv3small"], "none")
-    head = build_head(576, (0.8, 0.5), 0, "fold_00_")
+    network = build_network(BACKBONES["toy"], "none")
+    head = build_head(64, (0.8, 0.5), 0, "fold_00_")
     joined = join_heads(network, [head])
     np.testing.assert_allclose(
-        joined.head(np.ones((1, 576), np.float32)), head(np.ones((1, 576), np.float32)), atol=1e-6
+        joined.head(np.ones((1, 64), np.float32)), head(np.ones((1, 64), np.float32)), atol=1e-6
     )

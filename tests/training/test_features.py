@@ -1,3 +1,4 @@
+import shutil
 from contextlib import nullcontext
 
 import keras
@@ -17,16 +18,25 @@ from lentigo.training.start.feature_shards import features_folder, load_shards
 from lentigo.training.start.features import Features, extract_features, refuse_frozen_features
 
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def dataset(synthetic_lesions, tmp_path, monkeypatch):
-    """Six synthetic lesions, and a cache of their own."""
-    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
+def dataset(synthetic_lesions, cache, monkeypatch):
+    """Six synthetic lesions, and a cache of their own, which holds compiled graphs and no features."""
+    shutil.rmtree(cache / "features", ignore_errors=True)
+    monkeypatch.setenv("LENTIGO_CACHE", str(cache))
     return load_dataset(synthetic_lesions).take(np.array([0, 1, 2, 30, 31, 32]))
 
 
 @pytest.fixture(scope="module")
 def network():
-    return build_network(BACKBONES["mobilenetv2"], "none")
+    return build_network(BACKBONES["toy"], "none")
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def test_a_changed_photograph_is_computed_again(network, dataset, asked, tmp_pat
 
 
 def test_other_weights_have_another_cache(network):
-    other = build_network(BACKBONES["mobilenetv2"], "none", seed=1)
+    other = build_network(BACKBONES["toy"], "none", seed=1)
     assert features_folder(network, True) != features_folder(other, True)
 
 
@@ -159,15 +169,16 @@ def test_training_on_features_is_training_the_frozen_network(dataset):
         np.stack([image.pixels for image in images]),
         dataset.malignant[:, None].astype("float32"),
     )
-    whole, split = (build_network(BACKBONES["mobilenetv2"], "none", seed=5) for _ in range(2))
-    split.feature_extractor.set_weights(whole.feature_extractor.get_weights())
-    values = extract_features(split, dataset, fp32=True).values
-    np.testing.assert_allclose(split.head(values), whole.classifier(pixels), atol=1e-4)
+    whole = build_network(BACKBONES["toy"], "none", seed=5)
+    head = keras.models.clone_model(whole.head)
+    head.set_weights(whole.head.get_weights())
+    values = extract_features(whole, dataset, fp32=True).values
+    np.testing.assert_allclose(head(values), whole.classifier(pixels), atol=1e-4)
     losses = []
-    for model, inputs in ((whole.classifier, pixels), (split.head, values)):
+    for model, inputs in ((whole.classifier, pixels), (head, values)):
         model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
         losses.append(
             model.fit(inputs, labels, batch_size=3, epochs=1, shuffle=False, verbose=0).history["loss"][0]
         )
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
-    np.testing.assert_allclose(split.head(values), whole.classifier(pixels), atol=1e-3)
+    np.testing.assert_allclose(head(values), whole.classifier(pixels), atol=1e-3)

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +15,8 @@ from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.training.fitting import fit as fitting
 from lentigo.training.fitting.study_folder import STEPS
 
-CHOICES = {"backbone": "mobilenetv2", "epochs": 2, "tta": False, "test": 0.25}
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+CHOICES = {"backbone": "toy", "epochs": 2, "tta": False, "test": 0.25}
 
 
 class Killed(BaseException):
@@ -27,18 +29,43 @@ def make_study(synthetic_lesions, weight_file):
 
     def make(out, data=synthetic_lesions, **changes):
         options = CHOICES | changes
-        return lentigo.fit(data, out, "seed", weights=weight_file("mobilenetv2"), **options)
+        return lentigo.fit(data, out, "seed", weights=weight_file("toy"), **options)
 
     return make
 
 
+def stop_in_the_second_epoch():
+    """A progress that kills the process in the second epoch of the head."""
+    epochs = []
+
+    def watch(items, total=None, label=""):
+        for item in items:
+            if label == "head":
+                epochs.append(item)
+                if len(epochs) == 2:
+                    raise Killed
+            yield item
+
+    return watch
+
+
 @pytest.fixture(scope="module")
-def study(make_study, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("studies")
+def stopped(make_study, tmp_path_factory):
+    """A copy of a study whose training was killed in its second epoch, and where the study itself goes on."""
+    home = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
         # Other tests evaluate the same photographs, which the ledger of the session counts
-        patch.setenv("LENTIGO_LEDGER", str(folder / "ledger.jsonl"))
-        return make_study(folder / "study")
+        patch.setenv("LENTIGO_LEDGER", str(home / "ledger.jsonl"))
+        with pytest.raises(Killed):
+            make_study(home / "study", progress=stop_in_the_second_epoch())
+        yield shutil.copytree(home / "study", home / "stopped"), home / "study"
+
+
+@pytest.fixture(scope="module")
+def study(make_study, stopped):
+    """A study that was resumed between two epochs."""
+    _, folder = stopped
+    return make_study(folder)
 
 
 def test_a_study_holds_model_reports_splits_and_page(study):
@@ -124,27 +151,27 @@ def test_a_study_that_is_stopped_in_a_step_goes_on_with_it(step, study, make_stu
     assert again.evaluation["auroc"] == pytest.approx(study.evaluation["auroc"])
 
 
-def test_a_training_that_is_stopped_between_epochs_is_resumed(make_study, tmp_path, study):
-    epochs = []
-
-    def stop(items, total=None, label=""):
-        for item in items:
-            if label == "head":
-                epochs.append(item)
-                if len(epochs) == 2:
-                    raise Killed
-            yield item
-
-    folder = shutil.copytree(study.folder, tmp_path / "study")
-    for step in ("train", "evaluate"):
-        (folder / "steps" / f"{step}.json").unlink()
-    shutil.rmtree(folder / "run")
-    with pytest.raises(Killed):
-        make_study(folder, progress=stop)
+def test_a_study_that_is_stopped_between_epochs_says_that_it_is_not_finished(stopped):
+    folder, _ = stopped
     assert (folder / "run" / "checkpoint" / "state.npz").is_file()
     assert "is not finished" in (folder / "index.html").read_text()
-    again = make_study(folder)
-    assert again.evaluation["auroc"] == pytest.approx(study.evaluation["auroc"])
+
+
+def test_a_training_that_is_stopped_between_epochs_is_resumed(stopped, study):
+    folder, _ = stopped
+    for step in ("read", "audit", "split"):  # what was done is not done again
+        step_file = Path("steps") / f"{step}.json"
+        assert (study.folder / step_file).read_bytes() == (folder / step_file).read_bytes()
+    assert pd.read_csv(study.run / "history.csv")["epoch"].tolist() == [1, 2]
+
+
+@pytest.mark.check
+def test_a_study_that_was_never_stopped_comes_to_the_same_end(study, make_study, tmp_path):
+    whole = make_study(tmp_path / "study")
+    assert study.evaluation["auroc"] == pytest.approx(whole.evaluation["auroc"])
+    columns = ["epoch", "loss", "val_loss", "val_auroc"]
+    ends = [pd.read_csv(end.run / "history.csv")[columns] for end in (whole, study)]
+    pd.testing.assert_frame_equal(*ends, rtol=1e-3)
 
 
 def test_a_damaged_step_is_named(study, make_study, tmp_path):

@@ -19,9 +19,10 @@ from lentigo.training.holdout import set_aside
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
 LINEAR = {"head": "linear", "freeze": 0.3}
 RECIPE = find_recipe(
-    "best", backbone="mobilenetv3small", epochs=1, lowres_epochs=0, head_epochs=0, views=16, batch_size=8,
+    "best", backbone="toy", epochs=1, lowres_epochs=0, head_epochs=0, views=16, batch_size=8,
     balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2, **LINEAR,
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ def manifest(synthetic_lesions, tmp_path_factory):
 @pytest.fixture(scope="module")
 def training(manifest, weight_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "without"
-    return train(manifest, out, RECIPE, weights=weight_file("mobilenetv3small"), holdout_sources=["phone"])
+    return train(manifest, out, RECIPE, weights=weight_file("toy"), holdout_sources=["phone"])
 
 
 def test_nothing_of_the_source_is_learned(training, manifest):
@@ -81,7 +82,7 @@ def test_the_saved_model_keeps_the_diagnosis(training):
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
 
-    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("toy"))
     assert network.diagnosis is not None
     assert open_bundle(training.bundle.folder).outputs[-1] == "diagnosis"
 
@@ -112,7 +113,7 @@ def test_a_diagnosis_needs_a_backbone_that_learns(manifest, tmp_path):
         train(
             manifest,
             tmp_path / "run",
-            find_recipe("seed", backbone="mobilenetv3small", diagnosis="diagnosis"),
+            find_recipe("seed", backbone="toy", diagnosis="diagnosis"),
             weights="none",
         )
 
@@ -121,7 +122,7 @@ def test_a_linear_head_is_one_layer(training):
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
 
-    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("toy"))
     assert [layer.name for layer in network.head.layers[1:]] == ["head_dropout_1", "logit"]
 
 
@@ -130,7 +131,7 @@ def test_the_heatmap_of_a_linear_head_is_its_weights_on_the_features(training):
     from lentigo.models.networks.network import open_network
     from lentigo.models.networks.output_models import build_export_model
 
-    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("toy"))
     photograph = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     answers = build_export_model(network)(photograph)
     kernel, bias = network.head.get_layer("logit").get_weights()

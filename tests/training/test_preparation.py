@@ -27,6 +27,9 @@ from lentigo.training.validation import MIN_NEW_GROUPS, draw_validation, find_st
 ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+
+
 @pytest.fixture(scope="module")
 def leaking(synthetic_lesions, tmp_path_factory):
     """Synthetic lesions in train and test folders; two of the test are training photographs, turned."""
@@ -157,8 +160,8 @@ def marked(leaking, weight_file, tmp_path_factory):
     train(
         leaking,
         out,
-        find_recipe("seed", backbone="mobilenetv3small", epochs=1),
-        weights=weight_file("mobilenetv3small"),
+        find_recipe("seed", backbone="toy", epochs=1),
+        weights=weight_file("toy"),
         leak_policy=ALLOW,
     )
     return out
@@ -197,10 +200,8 @@ def test_a_card_counts_what_was_left_out_and_is_not_marked(marked, leaking):
 
 @pytest.mark.check
 def test_a_run_that_dropped_them_is_not_marked_and_counts_them(leaking, weight_file, tmp_path):
-    recipe = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
-    training = train(
-        leaking, tmp_path / "run", recipe, weights=weight_file("mobilenetv3small"), leak_policy=DROP
-    )
+    recipe = find_recipe("seed", backbone="toy", epochs=1)
+    training = train(leaking, tmp_path / "run", recipe, weights=weight_file("toy"), leak_policy=DROP)
     card, text = training.bundle.card, write_card(training.bundle)
     assert card["leaks"] is None and card["data"]["left_out"]["n"] == training.training_set.left_out == len(
         list_copied(leaking)

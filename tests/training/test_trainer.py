@@ -32,6 +32,7 @@ from lentigo.training.start import starting_network
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy
 
+pytestmark = pytest.mark.usefixtures("toy_backbone")
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
 
 
@@ -163,12 +164,19 @@ class Watch(keras.callbacks.Callback):
 
 
 def test_the_first_layers_are_no_part_of_what_learns_at_any_size(synthetic_lesions, weight_file, tmp_path):
-    weights = weight_file("mobilenetv3small")
-    start = start_network(find_backbone("mobilenetv3small"), weights).feature_extractor
+    weights = weight_file("toy")
+    start = start_network(find_backbone("toy"), weights).feature_extractor
     before = {layer.name: layer.kernel for layer in start.layers if hasattr(layer, "kernel")}
     table = load_dataset(synthetic_lesions).table.groupby("label").head(10)
     watch = Watch()
-    stages = {"head_epochs": 0, "lowres_epochs": 1, "epochs": 1, "batch_size": 8, "freeze": 0.5}
+    stages = {
+        "backbone": "toy",
+        "head_epochs": 0,
+        "lowres_epochs": 1,
+        "epochs": 1,
+        "batch_size": 10,
+        "freeze": 0.5,
+    }
     recipe = find_recipe("best", **SMALL | stages)
     with pytest.raises(Finished):
         train(table, tmp_path / "run", recipe, weights=weights, callbacks=[watch])
@@ -349,8 +357,8 @@ def noisy_bf16(monkeypatch):
 def test_a_head_that_will_be_served_in_fp32_is_trained_and_judged_in_fp32(
     synthetic_lesions, weight_file, tmp_path, noisy_bf16
 ):
-    recipe = find_recipe("seed", backbone="mobilenetv2", epochs=2, operating_point="sensitivity=0.95")
-    training = train(synthetic_lesions, tmp_path / "run", recipe, weights=weight_file("mobilenetv2"))
+    recipe = find_recipe("seed", backbone="toy", epochs=2, operating_point="sensitivity=0.95")
+    training = train(synthetic_lesions, tmp_path / "run", recipe, weights=weight_file("toy"))
     card, history = training.bundle.card, pd.read_csv(tmp_path / "run" / "history.csv")
     assert card["precision"] == "f32" and card["bf16"]["neutral"] is False
     served = training.validation.table["probability"].to_numpy()

@@ -17,13 +17,14 @@ from lentigo.training.selection.tuning.trials import choose_best, run_trials, ta
 from lentigo.training.selection.tuning.tuning import Plan, set_apart, tune
 from lentigo.training.start.features import Features
 
-RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
+pytestmark = pytest.mark.usefixtures("toy_backbone")
+RECIPE = find_head_recipe("best", backbone="toy", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture(scope="module")
 def plan(weight_file):
-    return Plan(RECIPE, 2, 2, str(weight_file("mobilenetv3small")))
+    return Plan(RECIPE, 2, 2, str(weight_file("toy")))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, synthet
             synthetic_lesions,
             out,
             Plan(
-                find_head_recipe("best", backbone="mobilenetv3small", epochs=1, patience=3),
+                find_head_recipe("best", backbone="toy", epochs=1, patience=3),
                 2,
                 2,
                 plan.weights,
