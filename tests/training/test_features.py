@@ -17,7 +17,6 @@ from lentigo.training.start import features as extraction
 from lentigo.training.start.feature_shards import features_folder, load_shards
 from lentigo.training.start.features import Features, extract_features, refuse_frozen_features
 
-
 pytestmark = pytest.mark.usefixtures("toy_backbone")
 
 
@@ -169,7 +168,7 @@ def test_training_on_features_is_training_the_frozen_network(dataset):
         np.stack([image.pixels for image in images]),
         dataset.malignant[:, None].astype("float32"),
     )
-    whole = build_network(BACKBONES["toy"], "none", seed=5)
+    whole = build_network(BACKBONES["mobilenetv2"], "none", seed=5)
     head = keras.models.clone_model(whole.head)
     head.set_weights(whole.head.get_weights())
     values = extract_features(whole, dataset, fp32=True).values
