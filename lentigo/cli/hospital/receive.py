@@ -6,7 +6,7 @@ import signal
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -14,6 +14,23 @@ from typer import Option
 from lentigo.cli.options import Fp32, Json, Model
 from lentigo.cli.output.terminal import format_count, print_json, print_line, print_message
 from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.clinical.dimse.transport_security import TlsFiles
+
+TlsCertificate = Annotated[
+    Path | None,
+    Option(
+        "--tls-cert", help="Certificate of this machine (PEM), with its key or --tls-key: callers speak TLS."
+    ),
+]
+TlsKey = Annotated[Path | None, Option("--tls-key", help="Key of the certificate (PEM).")]
+TlsAuthority = Annotated[
+    Path | None,
+    Option(
+        "--tls-ca", help="Authorities (PEM) that certificates of callers and of --send must be signed by."
+    ),
+]
 
 receive_app = typer.Typer(rich_markup_mode=None)
 
@@ -40,6 +57,10 @@ def receive(
     spool: Annotated[
         Path | None, Option("--spool", help="Folder in which images wait; in your data folder unless said.")
     ] = None,
+    certificate: TlsCertificate = None,
+    key: TlsKey = None,
+    authority: TlsAuthority = None,
+    send_tls: Annotated[bool, Option("--send-tls", help="Sends the results over TLS.")] = False,
     model: Model = "bundled",
     dry_run: Annotated[
         bool, Option("--dry-run", help="Says what would be answered; keeps nothing and refuses each image.")
@@ -51,12 +72,17 @@ def receive(
     from lentigo.clinical.dimse.answering import answer_until
     from lentigo.clinical.dimse.receiver import Listening, Receiver
     from lentigo.clinical.dimse.spool import Spool
+    from lentigo.clinical.dimse.transport_security import TlsFiles, check_tls_options
     from lentigo.clinical.worklist import PHOTOGRAPHS
     from lentigo.common.user_folders import data_folder
     from lentigo.inference.predictor import Predictor
 
-    destination = choose_destination(send, out, title)
-    listening = Listening(title, host, port, callers or (), sop_class or PHOTOGRAPHS)
+    tls = TlsFiles(certificate, key, authority)
+    check_tls_options(tls, sends=send_tls)
+    destination = choose_destination(send, out, title, tls if send_tls else None)
+    listening = Listening(
+        title, host, port, callers or (), sop_class or PHOTOGRAPHS, tls.make_listening_context()
+    )
     check_titles(title, *listening.callers)
     predictor = Predictor(model, fp32=fp32, count=1)
     predictor.require_classifier()
@@ -83,15 +109,18 @@ def receive(
     print_message(f"{format_count(printer.count, 'image')} {'seen' if dry_run else 'answered'}")
 
 
-def choose_destination(send: str, out: Path | None, title: str) -> Any:
+def choose_destination(send: str, out: Path | None, title: str, tls: TlsFiles | None = None) -> Any:
     """Where results go; raises `UsageError` unless exactly one place is named."""
     from lentigo.clinical.dimse.destinations import DimseDestination, FolderDestination, read_address
 
     if bool(send) == (out is not None):
         raise UsageError("expected one place for the results: --send PACS@HOST:PORT, or --out FOLDER")
     if out is not None:
+        if tls is not None:
+            raise UsageError("--send-tls goes with --send; a folder is no connection")
         return FolderDestination(out)
-    return DimseDestination(read_address(send), title)
+    context = None if tls is None else tls.make_calling_context()
+    return DimseDestination(read_address(send), title, tls=context)
 
 
 def check_titles(*titles: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,17 @@ class DimseDestination:
         address: of it.
         own_title: the AE title that calls.
         attempts: how often a call is tried that may pass the next time.
+        tls: how it is called over TLS; None for none.
     """
 
-    def __init__(self, address: Address, own_title: str, attempts: int = ATTEMPTS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        own_title: str,
+        attempts: int = ATTEMPTS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.tls = tls
         self.address = address
         self.own_title = own_title
         self.attempts = attempts
@@ -147,7 +156,7 @@ class DimseDestination:
         if association.rejected_contexts:
             raise HospitalError(f"{self.address}: it stores no {dataset.SOPClassUID.name}")
         if not association.is_established:
-            return describe_failure(association)
+            return describe_failure(association, self.tls is not None)
         try:
             status = association.send_c_store(dataset)
         finally:
@@ -186,7 +195,7 @@ class DimseDestination:
         entity.add_requested_context(VERIFICATION)
         association = self.associate(entity)
         if not association.is_established:
-            raise HospitalError(f"{self.address}: {describe_failure(association)}")
+            raise HospitalError(f"{self.address}: {describe_failure(association, self.tls is not None)}")
         try:
             if association.accepted_contexts:
                 association.send_c_echo()
@@ -202,11 +211,19 @@ class DimseDestination:
         Returns:
             The association; whether the call was answered, it says itself.
         """
-        return entity.associate(self.address.host, self.address.port, ae_title=self.address.title)
+        tls_args = None if self.tls is None else (self.tls, self.address.host)
+        return entity.associate(
+            self.address.host, self.address.port, ae_title=self.address.title, tls_args=tls_args
+        )
 
 
-def describe_failure(association: Association) -> str:
+def describe_failure(association: Association, over_tls: bool) -> str:
     """Why an association was not made."""
     if association.is_rejected:
         return "it rejects the call; expected one that knows this AE title (--ae-title), and its own"
+    if over_tls:
+        return (
+            "no secure connection; expected an application entity that speaks TLS there, a certificate of its host "
+            "that --tls-ca signed, and one that takes ours (--tls-cert)"
+        )
     return "it does not answer; expected an application entity that runs there"

@@ -6,6 +6,7 @@ that its sender learns of it.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Listening:
         port: of TCP; 0 for any that is free.
         callers: AE titles that may call; () for all.
         classes: SOP classes that it takes.
+        tls: how callers are answered over TLS; None for none.
     """
 
     title: str = "LENTIGO"
@@ -53,6 +55,7 @@ class Listening:
     port: int = 11112
     callers: Sequence[str] = ()
     classes: Sequence[str] = PHOTOGRAPHS
+    tls: ssl.SSLContext | None = None
 
 
 class Receiver:
@@ -113,7 +116,9 @@ class Receiver:
         ]
         place = (self.listening.host, self.listening.port)
         try:
-            self.server = entity.start_server(place, block=False, evt_handlers=handlers)
+            self.server = entity.start_server(
+                place, block=False, ssl_context=self.listening.tls, evt_handlers=handlers
+            )
         except OSError as error:
             raise HospitalError(
                 f"{place[0]}:{place[1]}: cannot listen there ({error.strerror or error}); expected an address of "
