@@ -46,8 +46,7 @@ def call(port, context, dataset=None):
     entity.add_requested_context(Verification)
     if dataset is not None:
         entity.add_requested_context(DermoscopicPhotographyImageStorage, dataset.file_meta.TransferSyntaxUID)
-    tls_args = None if context is None else (context, "127.0.0.1")
-    association = entity.associate("127.0.0.1", port, ae_title="LENTIGO", tls_args=tls_args)
+    association = entity.associate("127.0.0.1", port, ae_title="LENTIGO", tls_args=(context, "127.0.0.1"))
     if not association.is_established:
         return None
     status = association.send_c_echo() if dataset is None else association.send_c_store(dataset)
@@ -71,7 +70,11 @@ def test_a_caller_without_a_certificate_that_is_trusted_is_not_heard(listen, cer
 
 
 def test_a_caller_without_tls_is_not_heard(listen):
-    assert call(listen().port, None) is None
+    with socket.create_connection(("127.0.0.1", listen().port), timeout=30) as caller:
+        caller.sendall(
+            bytes([1, 0, 0, 0, 0, 4]) + b"call"
+        )  # an A-ASSOCIATE-RQ begins with 1, its acceptance with 2
+        assert caller.recv(1) in (b"", b"\x15")  # TLS's own: an alert
 
 
 def test_a_silent_caller_keeps_nobody_waiting(listen, certificates):

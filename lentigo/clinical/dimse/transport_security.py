@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,24 @@ class TlsFiles:
             context: Of either side; from TLS 1.2 on.
         """
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = ClosedSocket
         if self.certificate is not None:
             certificate, key = self.certificate, self.key
             read_pem(certificate, lambda: context.load_cert_chain(certificate, key, password=refuse_password))
         if self.authority is not None:
             authority = self.authority
             read_pem(authority, lambda: context.load_verify_locations(authority))
+
+
+class ClosedSocket(ssl.SSLSocket):
+    """A connection that pynetdicom closes: it leaves one open whose `shutdown` raises, as where the other end is
+    gone already.
+    """
+
+    def shutdown(self, how: int) -> None:
+        """As `socket.shutdown`; a connection that is down already is no error."""
+        with suppress(OSError):
+            super().shutdown(how)
 
 
 class LateHandshakes(ssl.SSLContext):
