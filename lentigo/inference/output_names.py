@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lentigo.common.file_names import resolve_name, shorten_name, take_path
 from lentigo.errors import UsageError
+from lentigo.images.dicom.dicom_frames import find_frame
 from lentigo.images.held_images import ImageSource
 
 
@@ -66,11 +67,11 @@ def make_unique_names(paths: Iterable[Path]) -> Iterator[str]:
     """
     paths = list(paths)
     # Without regard to case: on many systems `Mole.png` and `mole.png` are one file
-    shared = Counter(path.stem.casefold() for path in paths)
+    shared = Counter(name_stem(path).casefold() for path in paths)
     taken: set[str] = set()
     tries: Counter[str] = Counter()
     for path in paths:
-        stem = path.stem
+        stem = name_stem(path)
         if shared[stem.casefold()] > 1:
             stem = f"{Path(resolve_name(path)).parent.name}_{stem}"
         name = shorten_name(stem)
@@ -80,3 +81,13 @@ def make_unique_names(paths: Iterable[Path]) -> Iterator[str]:
             unique = f"{name}_{tries[name.casefold()] + 1}"
         taken.add(unique.casefold())
         yield unique
+
+
+def name_stem(path: Path) -> str:
+    """The name of a photograph without its suffix; the frame of a file of several is named by its number.
+
+    >>> name_stem(Path("scans/film.dcm#2")), name_stem(Path("mole.jpg"))
+    ('film_frame2', 'mole')
+    """
+    frame = find_frame(path.name)
+    return path.stem if frame is None else f"{path.stem}_frame{frame}"
