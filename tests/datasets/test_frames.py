@@ -7,7 +7,6 @@ import pytest
 from lentigo.audit.audited_set import open_set
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
-from lentigo.inference.output_names import name_files
 
 
 @pytest.fixture
@@ -63,13 +62,3 @@ def test_what_cannot_be_meant_is_refused(frame, change, message):
 
 def test_an_audit_takes_a_frame_without_labels(frame):
     assert len(open_set(frame[["image"]])) == 6 and len(open_set(frame)) == 6
-
-
-def test_what_is_made_of_a_frame_is_named_by_its_number(tmp_path):
-    names = [f"{tmp_path}/film.dcm#2", f"{tmp_path}/film.dcm#5", f"{tmp_path}/mole.jpg"]
-    files = name_files(names, tmp_path / "out", "_mask.png")
-    assert [mask.name for (mask,) in files.values()] == [
-        "film_frame2_mask.png",
-        "film_frame5_mask.png",
-        "mole_mask.png",
-    ]

@@ -12,6 +12,7 @@ from PIL import Image
 import lentigo
 from lentigo.common.results.summaries import Summarized
 from lentigo.errors import ImageError, LentigoError, UsageError
+from lentigo.inference.output_names import name_files
 
 GREY = np.full((32, 32, 3), 90, np.uint8)
 RESULTS = (  # each module and the result that it gives
@@ -162,3 +163,13 @@ def test_a_model_that_is_loaded_is_evaluated(toy_run, synthetic_lesions):
     by_model = lentigo.evaluate(lentigo.load_model(toy_run()), frame, split="all", duplicates=False)
     by_folder = lentigo.evaluate(toy_run(), frame, split="all", duplicates=False)
     assert by_model.metrics == by_folder.metrics
+
+
+def test_what_is_made_of_a_dicom_frame_is_named_by_its_number(tmp_path):
+    names = [f"{tmp_path}/film.dcm#2", f"{tmp_path}/film.dcm#5", f"{tmp_path}/mole.jpg"]
+    files = name_files(names, tmp_path / "out", "_mask.png")
+    assert [mask.name for (mask,) in files.values()] == [
+        "film_frame2_mask.png",
+        "film_frame5_mask.png",
+        "mole_mask.png",
+    ]
