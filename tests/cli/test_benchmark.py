@@ -65,7 +65,8 @@ def test_the_json_has_the_recorded_keys():
     for cold_keras, trees in ((5.0, (", before", "")), (None, ("",)), (5.0, ())):
         machine = Benchmark("toy", rates, {"fp32": 1e11}, 1e9, 0.01, 0.02, 0.5, {"imports": 0.2}, cold_keras)
         measured = {
-            tree: [Measurement(FOLDER, 10, 4.0, 30.0, 0.1), Measurement(SEED, 1, 2.0, None)] for tree in trees
+            tree: [Measurement(FOLDER, 10, 4.0, 30.0, 0.1, 5.0, 9.0), Measurement(SEED, 1, 2.0, None)]
+            for tree in trees
         }
         facts.append(json.loads(json.dumps(make_facts(machine, measured))))
     hold_schema("bench", "lentigo bench --json", facts)

@@ -111,7 +111,7 @@ def read_pem(path: Path, load: Callable[[], None]) -> None:
     try:
         load()
     except ssl.SSLError as error:
-        reason = (error.reason or str(error)).lower().replace("_", " ")
+        reason = (error.reason or "no PEM").lower().replace("_", " ")
         raise UsageError(
             f"{path}: is no certificate that can be used ({reason}); {CERTIFICATE_CURE}"
         ) from error
