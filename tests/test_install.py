@@ -18,6 +18,8 @@ from lentigo.errors import EXTRAS
 
 HOME = Path(__file__).parents[1]
 FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "onnx", "onnxruntime"}
+# Of the plain install on disk: OpenVINO has 190 MB of it, OpenCV 153 MB, which finds outlines and boxes
+MAX_BYTES = 560e6
 LEFT_OUT = FRAMEWORKS.union(*EXTRAS.values())
 REFUSE = '''
 import sys
@@ -185,7 +187,8 @@ def test_a_plain_install_is_small_and_answers(run, image, tmp_path):
     )
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     assert not {path.name for path in packages.iterdir()} & LEFT_OUT
-    assert sum(path.stat().st_blocks * 512 for path in packages.rglob("*") if not path.is_symlink()) < 400e6
+    sizes = [path.stat().st_blocks * 512 for path in packages.rglob("*") if not path.is_symlink()]
+    assert sum(sizes) < MAX_BYTES
     result = subprocess.run(
         [python, "-m", "lentigo", "predict", image, "--model", run, "--explain", tmp_path, "--json"],
         capture_output=True,

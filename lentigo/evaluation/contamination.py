@@ -100,6 +100,19 @@ class Contamination:
         return sum(image.how == how for image in self.images)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a report says first: how many duplicates of training photographs there are, then the notes."""
+        if not self.duplicates:
+            return self.notes
+        images = {duplicate.image for duplicate in self.duplicates}  # one may have several
+        return (
+            f"{len(images)} of these photographs show what a photograph of the training shows, in another "
+            "file, cut, turned or from another side: the numbers here are too good. They are listed at "
+            "the end",
+            *self.notes,
+        )
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was found and what is not known, in sentences; none where all is known and nothing was
         found.

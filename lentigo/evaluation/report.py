@@ -16,7 +16,6 @@ from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.card.diagnosis_section import describe_diagnoses
 from lentigo.evaluation.card.model_card import build_card
-from lentigo.evaluation.contamination import Contamination
 from lentigo.evaluation.decision_figures import draw_decision_curve, draw_risk_coverage
 from lentigo.evaluation.figures import (
     draw_confusion,
@@ -150,7 +149,7 @@ def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | N
     if mark:
         warnings.append(mark)
     if assessment.contamination is not None:
-        warnings.extend(warn_of_contamination(assessment.contamination))
+        warnings.extend(assessment.contamination.warnings)
     if analysis is not None and analysis.contamination_of_other is not None:
         warnings.extend(analysis.contamination_of_other.notes)
     warnings.extend(assessment.notes)
@@ -164,20 +163,6 @@ def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | N
         total = count + assessment.n
         warnings.append(f"{count} of {total} files could not be read and are left out: see the end")
     return [f"{warning.rstrip('.')}." for warning in warnings]
-
-
-def warn_of_contamination(contamination: Contamination) -> list[str]:
-    """Sentences on photographs that the RUN has learned from, duplicates of them first."""
-    warnings = []
-    if contamination.duplicates:
-        images = {duplicate.image for duplicate in contamination.duplicates}  # one may have several
-        warnings.append(
-            f"{len(images)} of these photographs show what a photograph of the training shows, in another "
-            "file, cut, turned or from another side: the numbers here are too good. They are listed at "
-            "the end"
-        )
-    warnings.extend(contamination.notes)
-    return warnings
 
 
 def list_rows(answers: dict[str, Any]) -> list[tuple[str, Any, Any]]:

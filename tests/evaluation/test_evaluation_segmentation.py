@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from lentigo.errors import DataError, ModelError
+from lentigo.evaluation.contamination import Contamination, TrainingDuplicate
 from lentigo.evaluation.masks.mask_assessment import TITLES, evaluate_masks
 from lentigo.evaluation.masks.mask_report import choose_rows, write_mask_report
 from lentigo.inference.predictor import Predictor
@@ -99,6 +101,15 @@ def test_the_report_holds_its_figures(toy_run, assessment, tmp_path):
         (tmp_path / f"{name}.png").is_file() for name in ("best", "median", "worst")
     )
     assert "Jaccard index" in html and "In 1 of the photographs no lesion was seen" in html
+
+
+def test_the_report_says_first_what_the_decoder_has_learned_from(toy_run, assessment, tmp_path):
+    duplicate = TrainingDuplicate("benign_1.jpg", "train/benign_7.jpg", "crop")
+    contamination = Contamination("toy", 10, 40, 0, (), True, searched=40, duplicates=(duplicate,))
+    html = write_mask_report(Predictor(toy_run()), replace(assessment, contamination=contamination), tmp_path)
+    warning = html.index("the numbers here are too good")
+    assert warning < html.index("What was measured") < html.index("train/benign_7.jpg")
+    assert str(toy_run()) not in html
 
 
 def test_the_command_measures_and_writes_a_report(lentigo, toy_run, masks, tmp_path):

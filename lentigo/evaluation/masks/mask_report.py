@@ -15,6 +15,7 @@ from lentigo.images.photographs import view_image
 from lentigo.inference.figures.overlays import draw_outline
 from lentigo.inference.lesions.segmentation import Segmentation, segment_images
 from lentigo.inference.predictor import Predictor
+from lentigo.models.bundle import GRAPH
 
 MAX_SHOWN = 4  # photographs of each kind
 MAX_PIXELS = 120_000  # of each in a figure
@@ -39,11 +40,14 @@ def write_mask_report(predictor: Predictor, assessment: MaskAssessment, folder: 
         is_pixels = name.endswith("px")
         rows.append((title, answers[name], answers["ci"][name], is_pixels))
     figures = draw_examples(predictor, assessment, Path(folder))
+    # First of all, as in the report of a classifier: it makes every number too good
+    warnings = assessment.contamination.warnings if assessment.contamination is not None else ()
     return render_page(
         "lentigo.evaluation.masks",
         "mask_report.html",
-        run=predictor.bundle.folder,
+        sha256=predictor.bundle.card["files"][GRAPH],
         answers=answers,
+        warnings=warnings,
         problems=assessment.problems,
         rows=rows,
         figures={name: embed(path) for name, path in figures.items()},

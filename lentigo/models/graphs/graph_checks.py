@@ -64,7 +64,14 @@ def spell_sizes(expected: tuple[int | None, ...]) -> str:
 
 
 def count_bytes(output: openvino.Output) -> int:
-    """Bytes of what a node gives; 0 where its shape stays open."""
+    """Counts the bytes of what a node gives.
+
+    Args:
+        output: Of a node of the graph.
+
+    Returns:
+        0 where its shape stays open.
+    """
     if not output.partial_shape.is_static:
         return 0
     return prod(output.shape) * output.element_type.size
