@@ -18,7 +18,6 @@ from statistics import median
 
 import cv2
 import numpy as np
-import simplejpeg
 from PIL import Image
 from tables import describe_machine, make_parser, print_table
 
@@ -94,6 +93,8 @@ def decode_by_opencv(file: bytes) -> np.ndarray:
 
 def decode_by_simplejpeg(file: bytes) -> np.ndarray:
     """libjpeg-turbo, by simplejpeg."""
+    import simplejpeg
+
     return simplejpeg.decode_jpeg(file, min_height=SIDE, min_width=SIDE, min_factor=1)
 
 

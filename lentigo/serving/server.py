@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack, redirect_stderr
+from contextlib import ExitStack, redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,11 @@ class AnnouncingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self.on_ready = on_ready
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        # After the last answer uvicorn raises the signal that ended it once more: the log stays as it is
+        with suppress(KeyboardInterrupt):
+            super().run(sockets=sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
