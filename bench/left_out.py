@@ -6,8 +6,7 @@
 lesions and patients in other sources. It is a short one, on small views: it screens recipes, and its results
 are below those of a long training. `sources` is the recipe of bench/weights.py, `plain` is the same budget
 without what it does against shortcuts: each photograph as often as another, mild views, no diagnosis, no
-other skin; `mild` has half the variety and draws rare diagnoses more often. A fold that is done is not
-trained again.
+other skin. A fold that is done is not trained again.
 
 The networks are measured at the size of the views that they have learned from.
 """
@@ -50,24 +49,9 @@ PLAIN = dataclasses.replace(
     artefacts=0.0,
     background_swap=0.0,
 )
-MILD = dataclasses.replace(
-    RECIPE,
-    balance="diagnosis",
-    zoom=0.2,
-    stretch=0.1,
-    brightness=0.15,
-    contrast=0.15,
-    saturation=0.15,
-    tint=0.06,
-    corruption=0.09,
-    resampling=0.1,
-    artefacts=0.04,
-    background_swap=0.15,
-)
 RECIPES = {
     "sources": RECIPE,
     "plain": PLAIN,
-    "mild": MILD,
 }
 
 

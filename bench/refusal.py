@@ -14,6 +14,7 @@ from PIL import Image
 from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.intervals import estimate_share
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 from lentigo.images.photographs import SIDE
@@ -49,8 +50,7 @@ def choose_images(folder: Path, most: int) -> list[Path]:
     """The photographs of a folder that are no masks, or some that are spread over their names."""
     found = [path for path in list_images([folder]) if not isinstance(path, Problem)]
     images = [path for path in found if "masks" not in Path(path).parts]
-    rows = np.unique(np.linspace(0, len(images) - 1, most).round().astype(int))
-    return [images[row] for row in rows]
+    return [images[row] for row in spread_rows(len(images), most)]
 
 
 def write_drawings(folder: Path, kind: int) -> list[Path]:

@@ -16,7 +16,7 @@ from rejudge import OUTPUT, measure_no_lesions
 from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.intervals import estimate_share
-from lentigo.datasets.dataset import Dataset
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.manifests import load_dataset
 from lentigo.images.listing import list_images
 from lentigo.images.photographs import DecodedImage, stream_images
@@ -43,7 +43,7 @@ def main() -> None:
     points = {}
     truth = {}
     for name, source in list_holdouts(dataset, sorted(set(list_sources(dataset)))).items():
-        sample = sample_rows(source, options.most)
+        sample = source.take(spread_rows(len(source), options.most))
         points[name] = measure_points(session, sample.table["image"])
         truth[name] = sample.malignant
     flowers = measure_no_lesions(session, options.flowers)
@@ -71,12 +71,6 @@ def main() -> None:
         )
     headings = ["source left out", "n", "refused, %", "95 % interval", "shifted, %", "objects refused, %"]
     print_table(headings, rows)
-
-
-def sample_rows(source: Dataset, most: int) -> Dataset:
-    """At most so many photographs of a source, spread over it."""
-    rows = np.linspace(0, len(source) - 1, min(most, len(source)))
-    return source.take(np.unique(rows.round().astype(int)))
 
 
 def measure_points(session: Session, images: Iterable) -> np.ndarray:

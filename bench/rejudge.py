@@ -21,6 +21,7 @@ from tables import describe_machine, print_table
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_file
+from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import estimate_intervals, measure
@@ -154,7 +155,7 @@ def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.
     datasets = [load_dataset(folder) for folder in folders]
     images = np.concatenate([dataset.table["image"].to_numpy() for dataset in datasets])
     malignant = np.concatenate([dataset.malignant for dataset in datasets])
-    rows = np.unique(np.linspace(0, len(images) - 1, SAMPLE).round().astype(int))
+    rows = spread_rows(len(images), SAMPLE)
     pixels = (image.pixels for image in stream_images(images[rows]) if isinstance(image, DecodedImage))
     points = np.stack([answer[OUTPUT] for answer in session.stream(pixels)])
     if len(points) != len(rows):

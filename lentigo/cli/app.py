@@ -44,10 +44,8 @@ from lentigo.cli.training import training_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, explain_missing
 
 STOPPED = 130  # exit code after Ctrl-C
-ENDING_SIGNALS = (
-    "SIGTERM",
-    "SIGHUP",
-)  # a request to end, a terminal that was closed; Windows lacks the second
+# A request to end, and a terminal that was closed; Windows lacks the second
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 RUNTIME_COMMANDS = ("predict", "segment", "detect")  # which end without taking the runtime down
 
 

@@ -25,7 +25,7 @@ from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logi
 from lentigo.training.holdout import list_sources
 from lentigo.training.loop.callbacks import SILENT, EpochWatch
 from lentigo.training.loop.losses import AnswerLoss, OutlineLoss
-from lentigo.training.loop.sampling import average_auroc, plan_cells
+from lentigo.training.loop.sampling import Cell, average_auroc, plan_cells
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
 from lentigo.training.recipes import Recipe
@@ -139,12 +139,7 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     if job.outline is not None:
         outline_side = math.isqrt(model.outputs[-1].shape[1])  # the mask is the last output, row by row
     learner, session = freeze_layers(job, join_outputs(model))
-    cells = None
-    if recipe.balance != "none":
-        diagnoses = None
-        if recipe.balance == "diagnosis":
-            diagnoses = job.training.table[recipe.diagnosis].to_numpy(dtype=object)
-        cells = plan_cells(list_sources(job.training), job.training.malignant, diagnoses)
+    cells = balance_training(job)
     steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
     rate = plan_rate(recipe, max_rate, epochs, steps)
     compile_model(learner, recipe, rate, recipe.ema, choose_loss(job, outline_side))
@@ -179,6 +174,17 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
         views=recipe.views,
         cells=cells,
     )
+
+
+def balance_training(job: TrainingJob) -> list[Cell] | None:
+    """The cells that a balanced training draws its photographs from; None for one that is not balanced."""
+    recipe = job.recipe
+    if recipe.balance == "none":
+        return None
+    diagnoses = None
+    if recipe.balance == "diagnosis":
+        diagnoses = job.training.table[recipe.diagnosis].to_numpy(dtype=object)
+    return plan_cells(list_sources(job.training), job.training.malignant, diagnoses)
 
 
 def freeze_layers(job: TrainingJob, learner: keras.Model) -> tuple[keras.Model, Session | None]:
