@@ -31,7 +31,7 @@ from lentigo.inference.lesions.mask_cleaning import find_box
 from lentigo.inference.lesions.search import SearchSettings
 from lentigo.inference.predictor import Predictor
 
-SKINS = 10  # composed pictures without a lesion
+SKINS = 40  # composed pictures without a lesion
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import lentigo
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
-from lentigo.inference.lesions.search import outline_close_up
+from lentigo.inference.lesions.search import SearchSettings, outline_close_up
 from lentigo.inference.predictor import Predictor
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
@@ -130,7 +130,22 @@ def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
     (answer,) = Predictor(toy_run()).infer([image])
     mask = np.zeros_like(answer.mask)
     mask[60:120, 60:120] = 1  # a lesion of a good size, in a photograph of one pixel
-    assert outline_close_up(np.asarray(Image.open(image)), replace(answer, mask=mask)) == []
+    assert outline_close_up(np.asarray(Image.open(image)), replace(answer, mask=mask), SearchSettings()) == []
+
+
+def test_a_close_up_of_bare_skin_has_no_box_however_sure_the_network_is(toy_run, tmp_path):
+    shades = np.random.default_rng(0).normal(SKIN, 6, (300, 300, 3))
+    skin = tmp_path / "skin.png"
+    Image.fromarray(np.clip(shades, 0, 255).astype(np.uint8)).save(skin)
+    (answer,) = Predictor(toy_run()).infer([skin])
+    mask = np.zeros_like(answer.mask)
+    mask[60:160, 60:160] = 1
+    certain = replace(answer, mask=mask)
+    found = outline_close_up(
+        np.asarray(Image.open(skin)), certain, replace(SearchSettings(), min_close_up_score=0)
+    )
+    assert len(found) == 1
+    assert outline_close_up(np.asarray(Image.open(skin)), certain, SearchSettings()) == []
 
 
 def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):

@@ -43,7 +43,8 @@ class SearchSettings:
     close: float = 0.03  # of the photograph's area: a single lesion of that size makes it a close-up
     alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # IoU of both passes, for a lesion to be kept
-    sure: float = 0.45  # score at least, but in a close-up
+    min_score: float = 0.55  # of a lesion outside close-ups: on bare skin the network finds some of less
+    min_close_up_score: float = 0.35  # of the one lesion of a close-up
     # Distance from what the classifier knows, in its limits, from which on something else than a lesion is
     # shown
     ood_factor: float = 1.4
@@ -102,7 +103,7 @@ def find_candidates(predictor: Predictor, result: InferenceResult, settings: Sea
     is_close = is_close_up(mask, settings)
     upright, size = view_image(result.source, MAX_CLOSE_UP_PIXELS if is_close else MAX_SEARCHED_PIXELS)
     if is_close:
-        candidates = outline_close_up(upright, result)
+        candidates = outline_close_up(upright, result, settings)
     else:
         candidates = search_tiles(predictor, upright, mask, settings)
     return SearchedImage(result.image, upright, size, is_close, tuple(candidates), result.held)
@@ -124,10 +125,13 @@ def is_close_up(mask: np.ndarray, settings: SearchSettings) -> bool:
     return bool(is_large and is_alone)
 
 
-def outline_close_up(image: np.ndarray, result: InferenceResult) -> list[LesionCandidate]:
+def outline_close_up(
+    image: np.ndarray, result: InferenceResult, settings: SearchSettings
+) -> list[LesionCandidate]:
     """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it, with the P(malignant)
     that `predict` gives; none where the photograph is refused: a decoder, which has seen nothing else, finds a
-    lesion in a flower too. None in a photograph of so few pixels that it fills none of them.
+    lesion in a flower too. None where it hardly differs from the skin around. None in a photograph of so few
+    pixels that it fills none of them.
     """
     prediction = result.prediction
     if result.is_refused:
@@ -139,9 +143,12 @@ def outline_close_up(image: np.ndarray, result: InferenceResult) -> list[LesionC
     box = find_box(enlarge_mask(trimmed, image.shape[1], image.shape[0]))
     if box is None:
         return []
+    score = score_lesion(result.pixels, mask, lesion)
+    if score < settings.min_close_up_score:
+        return []
     place = (float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height))
     malignant = None if prediction is None else prediction.probability
-    return [LesionCandidate(place, score_lesion(result.pixels, mask, lesion), malignant)]
+    return [LesionCandidate(place, score, malignant)]
 
 
 def search_tiles(

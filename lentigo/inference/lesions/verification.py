@@ -116,7 +116,7 @@ def refine(
     lesion = regions.paint(np.arange(regions.count) == np.argmax(ious))
     score = score_lesion(shrink_square(image, *square), mask, lesion)
     box = find_box(lesion)
-    if box is None or score < settings.sure:
+    if box is None or score < settings.min_score:
         return None
     corners = (box.x, box.y, box.x + box.width, box.y + box.height)
     return LesionCandidate(place_on_image(corners, square, len(mask)), score)
