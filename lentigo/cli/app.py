@@ -13,18 +13,9 @@ from typer import Option
 from typer.core import TyperGroup
 
 from lentigo._version import __version__
-from lentigo.cli.audit import audit_app
-from lentigo.cli.benchmark.bench import bench_app
+from lentigo.cli.command_table import CommandTable
 from lentigo.cli.completion import HELP as COMPLETION_HELP
 from lentigo.cli.completion import complete, find_completion
-from lentigo.cli.data import data_app
-from lentigo.cli.evaluation import evaluation_app
-from lentigo.cli.fit import fit_app
-from lentigo.cli.hospital.receive import receive_app
-from lentigo.cli.hospital.to_dicom import to_dicom_app
-from lentigo.cli.hospital.worklist import worklist_app
-from lentigo.cli.lesions import lesions_app
-from lentigo.cli.models import models_app
 from lentigo.cli.output.terminal import (
     flush_stdout,
     leave_stdout,
@@ -33,14 +24,6 @@ from lentigo.cli.output.terminal import (
     print_message,
     show_own_warnings,
 )
-from lentigo.cli.prediction import prediction_app
-from lentigo.cli.selection.comparison import comparison_app
-from lentigo.cli.selection.tuning import tuning_app
-from lentigo.cli.service.history import history_app
-from lentigo.cli.service.keys import keys_app
-from lentigo.cli.service.serve import serve_app
-from lentigo.cli.similarity import similarity_app
-from lentigo.cli.training import training_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, explain_missing
 
 STOPPED = 130  # exit code after Ctrl-C
@@ -52,7 +35,14 @@ RUNTIME_COMMANDS = ("predict", "segment", "detect")  # which end without taking 
 class Commands(TyperGroup):
     """The commands, with a word where Typer has none: after Ctrl-C, and for a reader of stdout that has
     left.
+
+    Args:
+        **settings: Of Typer.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = CommandTable()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Answers a request for shell completion before Typer reads the words."""
@@ -84,24 +74,6 @@ app = typer.Typer(
     "A research tool, not a medical device.",
     epilog=COMPLETION_HELP,
 )
-app.add_typer(fit_app)
-app.add_typer(similarity_app)
-app.add_typer(training_app)
-app.add_typer(evaluation_app)
-app.add_typer(prediction_app)
-app.add_typer(lesions_app)
-app.add_typer(audit_app)
-data_app.add_typer(to_dicom_app)
-app.add_typer(data_app, name="data")
-app.add_typer(worklist_app)
-app.add_typer(receive_app)
-app.add_typer(comparison_app)
-app.add_typer(tuning_app)
-app.add_typer(models_app)
-app.add_typer(bench_app)
-app.add_typer(serve_app)
-app.add_typer(history_app)
-app.add_typer(keys_app, name="keys")
 
 
 def show_version(requested: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from lentigo.cli.hospital.to_dicom import to_dicom_app
 from lentigo.cli.options import Json, load_data, table_options
 from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.datasets import print_description, print_import, print_partition
@@ -29,6 +30,7 @@ data_app = typer.Typer(
     rich_markup_mode=None,
     help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.",
 )
+data_app.add_typer(to_dicom_app)
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")

@@ -12,9 +12,11 @@ from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, Bundle
 from lentigo.models.engine import openvino
+from lentigo.models.graphs.capped_relus import fuse_capped_relus
 from lentigo.models.graphs.graph_checks import find_fault
 
 MAX_CACHED_GRAPHS = 24  # each of about the size of its weights
+REWRITES = 1  # counted up when the graph is rewritten otherwise before it is compiled: part of a cached name
 
 
 def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
@@ -110,6 +112,7 @@ def compile_graph(
     fault = find_fault(graph, batch)
     if fault:
         raise explain_failure(model, fault)
+    fuse_capped_relus(graph)
     return core.compile_model(graph, "CPU", options)
 
 
@@ -152,6 +155,7 @@ def recall_graph(
         batch,
         sorted(options.items()),
         None if outputs is None else sorted(outputs),
+        REWRITES,
         openvino.__version__,
         core.get_property("CPU", "FULL_DEVICE_NAME"),
     ]

@@ -1,7 +1,9 @@
-"""OpenVINO, imported without its telemetry. Every module of this package takes it from here.
+"""OpenVINO, imported without its telemetry and without its converter. Every module of this package takes it
+from here.
 
 `import openvino` by itself reports its use to Google Analytics, and writes `~/intel/openvino_ga_cid`, by the
-package `openvino_telemetry`; where that package cannot be imported OpenVINO goes on without it.
+package `openvino_telemetry`. It imports a converter of other frameworks' models, too, which nobody here asks
+for and which takes as long as OpenVINO itself. Where they cannot be imported OpenVINO goes on without them.
 """
 
 from __future__ import annotations
@@ -11,27 +13,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TELEMETRY = "openvino_telemetry"
+BLOCKED = ("openvino_telemetry", "openvino.tools.ovc")
 
 
 @contextmanager
-def block_telemetry() -> Iterator[None]:
-    """Lets no module that is imported meanwhile import `openvino_telemetry`; who imports it afterwards for
-    other reasons gets it.
+def block_imports() -> Iterator[None]:
+    """Lets no module that is imported meanwhile import one of `BLOCKED`; who imports it afterwards for other
+    reasons gets it.
     """
-    before = sys.modules.get(TELEMETRY)
     modules: dict[str, Any] = sys.modules
-    modules[TELEMETRY] = None  # the import system's own word for: raise ImportError
+    before = {name: modules[name] for name in BLOCKED if name in modules}
+    for name in BLOCKED:
+        modules[name] = None  # the import system's own word for: raise ImportError
     try:
         yield
     finally:
-        if before is None:
-            del sys.modules[TELEMETRY]
-        else:
-            sys.modules[TELEMETRY] = before
+        for name in BLOCKED:
+            del modules[name]
+        modules.update(before)
 
 
-with block_telemetry():
+with block_imports():
     import openvino
 
-__all__ = ["block_telemetry", "openvino"]
+__all__ = ["block_imports", "openvino"]

@@ -81,8 +81,8 @@ def choose_bars() -> Bars | AbstractContextManager[Progress]:
 
     Returns:
         A context with a progress: one that shows nothing where the results appear on a terminal, since they
-        show the progress themselves.
+        show the progress themselves, and where stderr is none: then Rich is not even imported.
     """
-    if is_terminal(sys.stdout):
+    if is_terminal(sys.stdout) or not is_terminal(sys.stderr):
         return nullcontext(show_nothing)
     return Bars()

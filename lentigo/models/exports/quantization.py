@@ -20,7 +20,7 @@ from lentigo.common.statistics.resampling import spread_rows
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
-from lentigo.models.engine import block_telemetry, openvino
+from lentigo.models.engine import block_imports, openvino
 from lentigo.models.exports.agreement import compare_predictions
 from lentigo.models.runtime import Session, measure_logits
 
@@ -124,7 +124,7 @@ def load_nncf() -> Any:
     """The module `nncf`, quiet. Raises `ModelError` where it is not installed."""
     os.environ.setdefault("NNCF_CI", "1")  # else NNCF reports its use to Google Analytics
     try:
-        with block_telemetry():
+        with block_imports():
             import nncf
     except ImportError as error:
         raise ModelError(f"--int8 needs NNCF, which is not installed; {tell_install('export')}") from error

@@ -139,10 +139,9 @@ def write_crop(writer: GraphWriter, layer: Any, x: str) -> str:
 def write_relu(writer: GraphWriter, layer: Any, x: str) -> str:
     if layer.negative_slope or layer.threshold:
         raise ModelError(f"layer {layer.name}: a ReLU with slope or threshold has no ONNX form here")
-    relu = writer.add("Relu", x)
     if layer.max_value is None:
-        return relu
-    return writer.add("Min", relu, per_channel(layer.max_value))
+        return writer.add("Relu", x)
+    return writer.add("Clip", x, per_channel(0.0), per_channel(layer.max_value))
 
 
 def write_mean_pool(writer: GraphWriter, layer: Any, x: str) -> str:
