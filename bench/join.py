@@ -47,7 +47,8 @@ from lentigo.models.bundle import (
     finish_bundle,
     open_bundle,
 )
-from lentigo.models.runtime import Session, measure_logits
+from lentigo.models.exports.agreement import measure_logits
+from lentigo.models.runtime import Session
 from lentigo.models.training_record import USES, TrainingRecord
 from lentigo.training.loop.sampling import average_auroc
 

@@ -43,7 +43,8 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
 
     from lentigo.inference.decisions.calibration import read_calibration
     from lentigo.models.bundle import INT8_GRAPH, open_bundle
-    from lentigo.models.runtime import Session, measure_logits
+    from lentigo.models.exports.agreement import measure_logits
+    from lentigo.models.runtime import Session
 
     bundle = open_bundle(run)
     images, malignant = choose_photos(run, data, split)

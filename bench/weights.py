@@ -187,7 +187,8 @@ def pack(run: Path, out: Path) -> None:
     """
     from packing import pack_bundle
 
-    from lentigo.models.runtime import Session, measure_logits
+    from lentigo.models.exports.agreement import measure_logits
+    from lentigo.models.runtime import Session
 
     bundle, splits = open_bundle(run), pd.read_csv(run / "splits.csv")
     validation = splits[splits["split"] == "validation"]

@@ -93,8 +93,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.inference.predictor import Predictor
-    from lentigo.inference.similarity.case_search import open_search
+    from lentigo.inference.opening import begin_opening
 
     require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
     clinical = choose_output(sr, seg, fhir, study_uid)
@@ -113,8 +112,13 @@ def predict(
         "prevalence": prevalence,
         "explained": has_clinical or has_figures or has_index,
     }
+    opening = begin_opening(model, count=count, **settings)
+    # Imported while the graph is opened
+    from lentigo.inference.predictor import Predictor
+    from lentigo.inference.similarity.case_search import open_search
+
     # The predictor before the index: an index is of one model, and is held against it
-    predictor = Predictor(model, count=count, **settings)
+    predictor = Predictor(opening)
     search = open_search(predictor.bundle, similar, index, patient)
     # On stderr, before the first prediction: whoever pipes the output sees them too
     print_caveats(predictor)

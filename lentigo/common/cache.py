@@ -62,9 +62,10 @@ def read_from_cache(path: Path) -> bytes | None:
         such a file is removed.
     """
     try:
-        with path.open("rb") as file:
+        # Unbuffered: what is left is read at once, into memory of its size
+        with path.open("rb", buffering=0) as file:
             head = file.read(HEAD_BYTES)
-            content = file.read()
+            content = file.readall()
     except (OSError, ValueError):
         return None
     # The hash of what was read, not of what should be there: a torn file is found

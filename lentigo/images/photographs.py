@@ -272,3 +272,19 @@ def read_all(
         else:
             images.append(result)
     return images, problems
+
+
+def collect_pixels(
+    images: Iterable[DecodedImage | Problem], waiting: deque[DecodedImage | Problem]
+) -> Iterator[np.ndarray]:
+    """Yields the pixels of each readable photograph, uint8 (side, side, 3), as a network takes
+    them.
+
+    Args:
+        images: Photographs, and problems.
+        waiting: Gets all that is drawn from `images`, in order.
+    """
+    for image in images:
+        waiting.append(image)
+        if isinstance(image, DecodedImage):
+            yield image.pixels

@@ -6,8 +6,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Unpack
@@ -16,19 +14,16 @@ import numpy as np
 
 from lentigo.errors import ModelError
 from lentigo.images.held_images import ImageSource
-from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.photographs import DecodedImage, collect_pixels, stream_images
 from lentigo.images.problems import Problem
 from lentigo.inference.decisions.decider import OVERFLOW_CURE, make_decider
-from lentigo.inference.decisions.refusal import Reference, load_reference
-from lentigo.inference.prediction_settings import PredictionSettings, SettingFields
+from lentigo.inference.opening import OpeningModel, begin_opening
+from lentigo.inference.prediction_settings import SettingFields
 from lentigo.inference.results import InferenceResult, Prediction
-from lentigo.inference.tta import TTA_VIEWS, ViewsOutput, average_logit, average_mask, turn_views
-from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
-from lentigo.models.inference_session import BATCH, InferenceSession, Outputs, collect_pixels
+from lentigo.inference.tta import ViewsOutput, average_logit, average_mask, turn_views
+from lentigo.models.bundle import Bundle
+from lentigo.models.inference_session import Outputs
 from lentigo.models.networks.receptive_fields import place_cells
-from lentigo.models.runtime import open_session
-
-PREDICTION_OUTPUTS = ("logit", "diagnosis")  # that a prediction is made of, beside that of the reference
 
 
 class Predictor:
@@ -38,7 +33,8 @@ class Predictor:
     its hash checked.
 
     Args:
-        model: The folder of a RUN, "bundled", or a bundle whose hashes were checked.
+        model: The folder of a RUN, "bundled", a bundle whose hashes were checked, or a RUN that is being
+            opened, with its settings.
         count: The number of photographs to come, where it is known: for a few the graph is compiled for one
             at a time.
         **settings: Fields of `PredictionSettings`.
@@ -55,54 +51,29 @@ class Predictor:
     """
 
     def __init__(
-        self, model: str | Path | Bundle, *, count: int | None = None, **settings: Unpack[SettingFields]
+        self,
+        model: str | Path | Bundle | OpeningModel,
+        *,
+        count: int | None = None,
+        **settings: Unpack[SettingFields],
     ):
-        self.settings = PredictionSettings(**settings)
-        self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self.views = TTA_VIEWS if self.settings.tta else TTA_VIEWS[:1]
-        tta_entries = self.bundle.card.get("tta") if self.settings.tta else None
-        self.has_tta_calibration = tta_entries is not None
-        with check_meanwhile(None if self.bundle is model else self.bundle):
-            reference = self.load_reference()
-            self.session = self.open_session(count, reference)
+        opening = model if isinstance(model, OpeningModel) else begin_opening(model, count=count, **settings)
+        self.settings = opening.settings
+        self.bundle = opening.bundle
+        self.views = opening.views
+        self.has_tta_calibration = opening.has_tta_calibration
+        reference, self.session = opening.wait()
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.has_classifier = "logit" in self.session.names
         self.has_decoder = "mask" in self.session.names
+        tta_entries = self.bundle.card["tta"] if self.has_tta_calibration else {}
         self.decider = make_decider(
-            self.bundle.card | (tta_entries or {}),
+            self.bundle.card | tta_entries,
             self.name,
             reference,
             operating_point=self.settings.operating_point,
             alpha=self.settings.alpha,
             prevalence=self.settings.prevalence,
-        )
-
-    def load_reference(self) -> Reference | None:
-        """What the model has learned from; None where the RUN does not carry it."""
-        if REFERENCE not in self.bundle.card["files"]:
-            return None
-        return load_reference(self.bundle.folder / REFERENCE, tta=self.has_tta_calibration)
-
-    def open_session(self, count: int | None, reference: Reference | None) -> InferenceSession:
-        """Opens the graph for requests of `BATCH` photographs, or of one where only a few are to come.
-
-        Args:
-            count: How many photographs are to come; None where nobody knows.
-            reference: What the model has learned from: its output is needed to decide.
-        """
-        is_short = count is not None and count * len(self.views) <= BATCH
-        outputs: tuple[str, ...] | None = None  # all
-        if not self.settings.explained:
-            outputs = PREDICTION_OUTPUTS
-            if reference is not None:
-                outputs = (*PREDICTION_OUTPUTS, reference.output)
-        return open_session(
-            self.bundle,
-            device=self.settings.device,
-            fp32=self.settings.fp32,
-            batch=1 if is_short else BATCH,
-            threads=self.settings.threads,
-            outputs=outputs,
         )
 
     def predict(self, images: Iterable[ImageSource | Problem]) -> Iterator[Prediction | Problem]:
@@ -275,20 +246,3 @@ class Predictor:
                 f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train "
                 "MASKS --masks --out RUN`"
             )
-
-
-@contextmanager
-def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
-    """Checks the hashes of a RUN while its graph is loaded; None for no check.
-
-    An altered file explains better than what its loading raises.
-    """
-    if bundle is None:
-        yield
-        return
-    with ThreadPoolExecutor(1) as worker:
-        check = worker.submit(check_hashes, bundle)
-        try:
-            yield
-        finally:
-            check.result()  # its error takes the place of the one that loading raised

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from lentigo.images.photographs import DecodedImage
-from lentigo.images.problems import Problem
 from lentigo.models.bundle import Bundle, check_hashes
 
 BATCH = 4  # photographs a request where many are to come; bench/inference.py compares sizes
@@ -116,19 +113,3 @@ def batch_images(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.n
         black = np.zeros_like(waiting[0])
         filling = [black] * (size - len(waiting))
         yield np.stack(waiting + filling), len(waiting)
-
-
-def collect_pixels(
-    images: Iterable[DecodedImage | Problem], waiting: deque[DecodedImage | Problem]
-) -> Iterator[np.ndarray]:
-    """Yields the pixels of each readable photograph, uint8 (side, side, 3), as `InferenceSession.stream` takes
-    them.
-
-    Args:
-        images: Photographs, and problems.
-        waiting: Gets all that is drawn from `images`, in order.
-    """
-    for image in images:
-        waiting.append(image)
-        if isinstance(image, DecodedImage):
-            yield image.pixels

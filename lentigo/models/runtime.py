@@ -16,7 +16,6 @@ import numpy as np
 
 from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ModelError, UsageError
-from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle
 from lentigo.models.compilation import (
     bound_threads,
@@ -193,33 +192,6 @@ def open_cpu_session(bundle: Bundle, precision: str, options: dict[str, Any]) ->
     session = Session(bundle.folder / INT8_GRAPH, digest=digest, **options)
     session.precision = "int8"
     return session
-
-
-def measure_logits(session: InferenceSession, images: Iterable[str], side: int = SIDE) -> np.ndarray:
-    """Measures the logits of photographs.
-
-    Args:
-        session: A graph that classifies.
-        images: Their paths.
-        side: Pixels along the side that the graph takes.
-
-    Returns:
-        Float (n,); NaN for a photograph that cannot be read.
-    """
-    is_readable: list[bool] = []
-
-    def read_pixels() -> Iterator[np.ndarray]:
-        for image in stream_images(images, side):
-            is_readable.append(isinstance(image, DecodedImage))
-            if isinstance(image, DecodedImage):
-                yield image.pixels
-
-    found = []
-    for outputs in session.stream(read_pixels()):
-        found.append(float(outputs["logit"][0]))
-    logits = np.full(len(is_readable), np.nan)
-    logits[is_readable] = found
-    return logits
 
 
 def name_output(output: openvino.ConstOutput) -> str:

@@ -22,7 +22,7 @@ from lentigo.common.results.summaries import Summarized, add_problems, format_co
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ImageError, ModelError, UsageError
-from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.photographs import DecodedImage, collect_pixels, stream_images
 from lentigo.images.problems import Problem
 from lentigo.inference.notebooks.thumbnails import draw_thumbnail
 from lentigo.inference.similarity.case_index import (
@@ -35,7 +35,6 @@ from lentigo.inference.similarity.case_index import (
 )
 from lentigo.inference.similarity.known_cases import KnownCase
 from lentigo.models.bundle import GRAPH, Bundle, check_hashes, find_bundle
-from lentigo.models.inference_session import collect_pixels
 from lentigo.models.runtime import open_session
 
 COLUMNS = ("diagnosis", "source", "license", "patient_id", "lesion_id")  # kept where the data set has them

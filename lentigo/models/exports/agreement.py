@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from lentigo.common.statistics.intervals import compare_aurocs
+from lentigo.images.photographs import SIDE, DecodedImage, stream_images
+from lentigo.models.inference_session import InferenceSession
 
 MIN_EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
 MAX_AUROC_LOSS = 0.002  # the upper end of its 95 % interval has to stay below
@@ -76,3 +79,30 @@ def compare_predictions(
         largest_difference=float(differences.max()),
         mean_difference=float(differences.mean()),
     )
+
+
+def measure_logits(session: InferenceSession, images: Iterable[str], side: int = SIDE) -> np.ndarray:
+    """Measures the logits of photographs.
+
+    Args:
+        session: A graph that classifies.
+        images: Their paths.
+        side: Pixels along the side that the graph takes.
+
+    Returns:
+        Float (n,); NaN for a photograph that cannot be read.
+    """
+    is_readable: list[bool] = []
+
+    def read_pixels() -> Iterator[np.ndarray]:
+        for image in stream_images(images, side):
+            is_readable.append(isinstance(image, DecodedImage))
+            if isinstance(image, DecodedImage):
+                yield image.pixels
+
+    found = []
+    for outputs in session.stream(read_pixels()):
+        found.append(float(outputs["logit"][0]))
+    logits = np.full(len(is_readable), np.nan)
+    logits[is_readable] = found
+    return logits

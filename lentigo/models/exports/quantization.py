@@ -21,8 +21,8 @@ from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_imports, openvino
-from lentigo.models.exports.agreement import compare_predictions
-from lentigo.models.runtime import Session, measure_logits
+from lentigo.models.exports.agreement import compare_predictions, measure_logits
+from lentigo.models.runtime import Session
 
 CALIBRATION_IMAGES = 300  # NNCF's own default
 ERRORS_ONLY = 40  # NNCF's level of messages

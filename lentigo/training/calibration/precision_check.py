@@ -12,8 +12,8 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
 from lentigo.inference.decisions.operating_point import choose_threshold
 from lentigo.models.compilation import fastest_precision
-from lentigo.models.exports.agreement import compare_predictions
-from lentigo.models.runtime import Session, measure_logits
+from lentigo.models.exports.agreement import compare_predictions, measure_logits
+from lentigo.models.runtime import Session
 from lentigo.training.calibration.calibration_fit import fit_calibration
 
 
