@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from lentigo.cli.options import Json, Model
 from lentigo.cli.output.bars import Bars
-from lentigo.cli.output.terminal import mute_stderr, print_columns, print_json, report_problems
+from lentigo.cli.output.terminal import FAILED_INPUTS, print_json, report_problems
+from lentigo.errors import UsageError
 
 SYNTHETIC_COUNT = 60  # of each class, drawn where no photographs are named
 MAX_IMAGES = 300  # of those named, that are measured with
+MAX_MINUTES = 14  # of everything; a command that is not done by then is ended and listed
 # Names of the two versions, as the columns have them
 NOW = ""
 BEFORE = ", before"
-
-if TYPE_CHECKING:
-    from lentigo.cli.benchmark.timing import Measurement
-    from lentigo.inference.performance.benchmark import Benchmark
 
 bench_app = typer.Typer(rich_markup_mode=None)
 
@@ -65,65 +65,50 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measures how fast this machine answers: rates, one photograph, a cold start, whole commands, beside
-    Keras and the processor's limits.
+    Keras and the processor's limits. Each row is printed and kept in --out as soon as it is measured.
     """
-    from lentigo.cli.benchmark.whole_commands import (
-        Job,
-        measure_commands,
-    )
-    from lentigo.common.json_values import write_json
+    from lentigo.cli.benchmark.record import BenchRecord
+    from lentigo.cli.benchmark.whole_commands import ORDER, Job, measure_command
     from lentigo.datasets.manifests import load_dataset
     from lentigo.images.listing import collect_images
-    from lentigo.inference.performance.benchmark import measure_machine
+    from lentigo.inference.performance.benchmark import Benchmark, list_machine_steps
     from lentigo.models.bundle import open_bundle
 
+    deadline = time.monotonic() + MAX_MINUTES * 60
+    require_package(against)
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
         data = data or draw_photographs(work / "synthetic")
         dataset = load_dataset(data)
         listed, problems = collect_images(images or dataset.table["image"])
         paths = [str(image) for image in listed[:MAX_IMAGES]]
-        # TensorFlow greets whoever imports it
-        stack.enter_context(mute_stderr() if keras else nullcontext())
-        bars = stack.enter_context(Bars())
         bundle = open_bundle(model)
-        result = measure_machine(bundle, paths, keras=keras, progress=bars)
-        measured: dict[str, list[Measurement]] = {}
-        if commands:
-            trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
-            start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
-            job = Job(model, paths, str(data), len(dataset), start, work, trees | {NOW: None})
-            measured = measure_commands(job, bars)
-    facts = make_facts(result, measured)
-    if out is not None:
-        write_json(out, facts)
+        steps = list_machine_steps(bundle, paths, keras=keras, progress=stack.enter_context(Bars()))
+        trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
+        start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
+        job = Job(model, paths, str(data), len(dataset), start, work, trees | {NOW: None})
+        names = ORDER if commands else ()
+        record = BenchRecord(
+            Benchmark(bundle.name), list(job.trees), [*steps, *names], out, shown=not as_json
+        )
+        stack.callback(record.close)  # after Ctrl-C, too: what was measured stands
+        for what, step in steps.items():
+            record.measure_machine(what, step)
+        for what in names:
+            record.measure_command(what, partial(measure_command, what, job, deadline))
     if as_json:
-        print_json(facts)
-    else:
-        print_benchmark(result, measured)
+        print_json(record.to_json())
     report_problems(problems)
+    if record.failures:
+        raise typer.Exit(FAILED_INPUTS)
 
 
-def make_facts(result: Benchmark, measured: dict[str, list[Measurement]]) -> dict[str, Any]:
-    """What was measured, as values of JSON.
-
-    Args:
-        result: Rates and times of the model.
-        measured: Those of whole commands, by the version of Lentigo.
-    """
-    from lentigo.cli.benchmark.whole_commands import list_measurements
-
-    return result.to_json() | {"commands": list_measurements(measured)}
-
-
-def print_benchmark(result: Benchmark, measured: dict[str, list[Measurement]]) -> None:
-    """What was measured, for people: a table each of rates, of times and of whole commands."""
-    from lentigo.cli.benchmark.whole_commands import tabulate_commands
-
-    print_columns(*result.tabulate_rates())
-    print_columns(*result.tabulate_times())
-    if measured:
-        print_columns(*tabulate_commands(measured, result.list_limits()))
+def require_package(tree: Path | None) -> None:
+    """Raises `UsageError` where a folder that is to be compared with holds no Lentigo."""
+    if tree is not None and not (tree / "lentigo" / "__main__.py").is_file():
+        raise UsageError(
+            f"--against: {tree}: holds no lentigo/__main__.py; expected the source folder of another version"
+        )
 
 
 def draw_photographs(folder: Path) -> Path:

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from threading import Timer
 from typing import Any
 
 from lentigo.errors import ModelError
 
+MAX_SECONDS = 3600.0  # of one command
 CLOCK_TICKS = "SC_CLK_TCK"  # of the processor times in /proc
 
 
@@ -75,15 +77,16 @@ def make_environment(tree: str | Path | None) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(folder.absolute())}
 
 
-def time_command(words: Sequence[str], tree: str | Path | None = None) -> Timed:
+def time_command(words: Sequence[str], tree: str | Path | None = None, timeout: float = MAX_SECONDS) -> Timed:
     """Runs `lentigo` with some words, and throws away what it prints.
 
     Args:
         words: After `lentigo`.
         tree: As for `make_environment`.
+        timeout: Seconds after which it is ended.
 
     Raises:
-        ModelError: The command fails; the message has its last words.
+        ModelError: The command fails, the message has its last words; or it takes too long.
     """
     before = read_children()
     started = time.perf_counter()
@@ -94,16 +97,25 @@ def time_command(words: Sequence[str], tree: str | Path | None = None) -> Timed:
         env=make_environment(tree),
         text=True,
     )
-    assert process.stdout is not None
-    process.stdout.readline()
-    first = time.perf_counter() - started
-    _, errors = process.communicate()
+    alarm = Timer(timeout, process.kill)
+    alarm.start()
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        first = time.perf_counter() - started
+        _, errors = process.communicate()
+    finally:
+        alarm.cancel()
+        process.kill()  # where this process was stopped; no error where it has ended
+        process.wait()
     seconds = time.perf_counter() - started
+    name = f"lentigo {' '.join(words[:2])} ..."
+    if process.returncode and seconds >= timeout:
+        raise ModelError(f"{name} was ended after {seconds:.0f} s; expected it within the time of a bench")
     if process.returncode:
         lines = errors.strip().splitlines() or ["no message"]
         raise ModelError(
-            f"lentigo {' '.join(words[:2])} ... failed ({lines[-1]}); expected it to work on these "
-            "photographs: run it by itself"
+            f"{name} failed ({lines[-1]}); expected it to work on these photographs: run it by itself"
         )
     after = read_children()
     cpu = None

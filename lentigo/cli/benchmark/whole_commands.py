@@ -5,26 +5,31 @@ service, the audit, a training. Two versions of the package can be timed in turn
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from lentigo.cli.benchmark.service_load import measure_service
+from lentigo.cli.benchmark.service_load import CLIENTS, measure_service
 from lentigo.cli.benchmark.timing import Measurement, Timed, summarise, time_command
-from lentigo.common.progress import Progress, show_nothing
+from lentigo.errors import ModelError
 
 ROUNDS = 3  # of each command, all of them in turn, so that a busy minute hurts none alone
 COLD_ROUNDS = 7  # of the one photograph, whose time is short
 SERVICE_PHOTOGRAPHS = 400  # sent to the service
+MAX_STEP_SECONDS = 60.0  # of the rounds of one command, after which no further one begins
 TRAINING_EPOCHS = 150  # of the recipe `seed`
 # Names of the commands, as the table has them
 FOLDER = "lentigo predict PHOTOGRAPHS"
 ONE = "lentigo predict one.jpg"
 SEGMENT = "lentigo segment PHOTOGRAPHS"
+SERVICE = f"lentigo serve, {CLIENTS} clients"
 AUDIT = "lentigo audit DATA"
 SEED = "lentigo train --recipe seed"
+# The order in which they are measured: what takes long comes last
+ORDER = (ONE, FOLDER, SEGMENT, SERVICE, AUDIT, SEED)
+Run = TypeVar("Run", Timed, Measurement)
 
 
 @dataclass(frozen=True)
@@ -50,29 +55,6 @@ class Job:
     trees: dict[str, Path | None]
 
 
-def measure_commands(job: Job, progress: Progress = show_nothing) -> dict[str, list[Measurement]]:
-    """Measures the commands of each version, in turn.
-
-    Args:
-        job: What is measured.
-        progress: Watches the measurements go by.
-
-    Returns:
-        By the name of the version its measurements.
-    """
-    commands = list_commands(job)
-    runs = time_commands(commands, job, progress)
-    services = time_services(job, progress)
-    measured: dict[str, list[Measurement]] = {}
-    for name in job.trees:
-        rows = []
-        for what, command in commands.items():
-            rows.append(summarise(what, command.photographs, runs[what, name]))
-        rows.append(take_middle(services[name]))
-        measured[name] = rows
-    return measured
-
-
 @dataclass(frozen=True)
 class Command:
     """A command that is timed.
@@ -86,34 +68,56 @@ class Command:
     photographs: int
 
 
-def time_commands(
-    commands: dict[str, Command], job: Job, progress: Progress
-) -> dict[tuple[str, str], list[Timed]]:
-    """Several runs of each command in each version, by both names."""
-    rounds = []
-    for what, command in commands.items():
-        for _ in range(COLD_ROUNDS if command.photographs == 1 else ROUNDS):
-            for name in job.trees:  # the versions in turn: a busy minute hurts none alone
-                rounds.append((what, name))
-    runs: dict[tuple[str, str], list[Timed]] = defaultdict(list)
-    for what, name in progress(rounds, total=len(rounds), label="commands"):
-        words = commands[what].make_words()
-        runs[what, name].append(time_command(words, job.trees[name]))
+def measure_command(what: str, job: Job, deadline: float) -> list[Measurement]:
+    """Measures one command, or the service, in each version: several rounds, the versions in turn, so that a
+    busy minute hurts none alone; a command that takes long has fewer.
+
+    Args:
+        what: Its name, one of `list_commands` or `SERVICE`.
+        job: What is measured.
+        deadline: When all has to be done, by `time.monotonic`.
+
+    Returns:
+        Of each version one.
+
+    Raises:
+        ModelError: It fails, or there is no time left for it.
+    """
+    if what == SERVICE:
+        contents = [Path(image).read_bytes() for image in job.images]
+
+        def serve(tree: Path | None) -> Measurement:
+            return measure_service(job.model, contents, SERVICE_PHOTOGRAPHS, tree)
+
+        return [take_middle(runs) for runs in take_turns(what, serve, job, ROUNDS, deadline)]
+    command = list_commands(job)[what]
+
+    def call(tree: Path | None) -> Timed:
+        return time_command(command.make_words(), tree, timeout=deadline - time.monotonic())
+
+    rounds = COLD_ROUNDS if command.photographs == 1 else ROUNDS
+    turns = take_turns(what, call, job, rounds, deadline)
+    return [summarise(what, command.photographs, runs) for runs in turns]
+
+
+def take_turns(
+    what: str, call: Callable[[Path | None], Run], job: Job, rounds: int, deadline: float
+) -> list[list[Run]]:
+    """The runs of each version, in turn; no further round after `MAX_STEP_SECONDS`."""
+    started = time.monotonic()
+    runs: list[list[Run]] = [[] for _ in job.trees]
+    for _ in range(rounds):
+        for index, tree in enumerate(job.trees.values()):
+            if time.monotonic() >= deadline:
+                raise ModelError(f"{what}: no time is left; expected fewer photographs, or a faster machine")
+            runs[index].append(call(tree))
+        if time.monotonic() - started > MAX_STEP_SECONDS:
+            break
     return runs
 
 
-def time_services(job: Job, progress: Progress) -> dict[str, list[Measurement]]:
-    """Several runs of the service of each version, by its name."""
-    contents = [Path(image).read_bytes() for image in job.images]
-    rounds = list(job.trees) * ROUNDS
-    services: dict[str, list[Measurement]] = defaultdict(list)
-    for name in progress(rounds, total=len(rounds), label="service"):
-        services[name].append(measure_service(job.model, contents, SERVICE_PHOTOGRAPHS, job.trees[name]))
-    return services
-
-
 def take_middle(measurements: Sequence[Measurement]) -> Measurement:
-    """The run of the median time, whose percentiles belong together; of an odd number."""
+    """The run of the median time, whose percentiles belong together; the slower of two."""
     by_time = sorted(measurements, key=lambda measurement: measurement.seconds)
     return by_time[len(by_time) // 2]
 
@@ -150,31 +154,29 @@ def renew(folder: Path) -> Path:
     return folder
 
 
-def tabulate_commands(
-    measured: dict[str, list[Measurement]], limits: dict[str, float | None]
-) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows, as text.
+def name_columns(names: Sequence[str]) -> list[str]:
+    """The titles of the table of commands.
 
     Args:
-        measured: As `measure_commands` gives it; of two versions the last one is compared with the first.
-        limits: Photographs a second in memory, and of Keras' `predict`, by those words; None where not
-            measured.
+        names: Of the versions; of two the last one is compared with the first.
     """
-    names = list(measured)
     columns = ["what"]
     for name in names:
         columns += [f"photographs/s{name}", f"CPU ms each{name}"]
     columns += ["first answer, s", "p50, p99 (ms)", "of in memory", "of Keras"]
     if len(names) > 1:
         columns += ["faster", "less CPU"]
-    rows = []
-    for rows_of_command in zip(*measured.values(), strict=True):
-        rows.append(describe_command(rows_of_command, limits))
-    return columns, rows
+    return columns
 
 
 def describe_command(versions: Sequence[Measurement], limits: dict[str, float | None]) -> list[str]:
-    """The row of one command, measured in one version or two."""
+    """The row of one command, as text.
+
+    Args:
+        versions: What was measured of it, in one version or two.
+        limits: Photographs a second in memory, and of Keras' `predict`, by those words; None where not
+            measured.
+    """
     last = versions[-1]
     row = [last.what]
     for each in versions:
@@ -191,15 +193,3 @@ def describe_command(versions: Sequence[Measurement], limits: dict[str, float | 
         row.append(f"{versions[0].seconds / last.seconds:.2f}x")
         row.append(f"{versions[0].cpu_ms / last.cpu_ms:.2f}x" if versions[0].cpu_ms and last.cpu_ms else "")
     return row
-
-
-def list_measurements(measured: dict[str, list[Measurement]]) -> dict[str, Any]:
-    """The measurements as JSON has them, by version and command.
-
-    Args:
-        measured: By version, those of its commands.
-    """
-    entries: dict[str, Any] = {}
-    for name, rows in measured.items():
-        entries[name.strip(" ,") or "now"] = {row.what: row.to_json() for row in rows}
-    return entries

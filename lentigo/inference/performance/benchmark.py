@@ -1,12 +1,12 @@
 """How fast this machine predicts: rates, latency and cold start, beside Keras and beside the processor's
-limit.
+limit. Each is a step of its own, so that what was measured stands when a later step fails or is stopped.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from lentigo.models.inference_session import InferenceSession
 MAX_IN_MEMORY = 256  # photographs
 WARM_UP_CALLS = 10  # single photographs before those that are timed
 TIMED_CALLS = 300  # single photographs for the percentiles
+COLD_ROW = "`lentigo predict one.jpg`, from the shell and back"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured on this machine; times in seconds.
+    """What was measured on this machine so far; times in seconds, None where they are not measured.
 
     Attributes:
         model: The name of the RUN.
@@ -71,14 +72,14 @@ class Benchmark:
     """
 
     model: str
-    rates: tuple[Rate, ...]
-    gemm: dict[str, float]
-    flops: float
-    latency_p50: float
-    latency_p99: float
-    cold: float
-    cold_parts: dict[str, float]
-    cold_keras: float | None
+    rates: tuple[Rate, ...] = ()
+    gemm: dict[str, float] = field(default_factory=dict)
+    flops: float | None = None
+    latency_p50: float | None = None
+    latency_p99: float | None = None
+    cold: float | None = None
+    cold_parts: dict[str, float] = field(default_factory=dict)
+    cold_keras: float | None = None
 
     def find_rate(self, start: str) -> float | None:
         """Finds the rate of the first row whose name starts so; None where it was not measured.
@@ -101,7 +102,7 @@ class Benchmark:
         """Columns and rows, as text: the rates beside Keras', and the limits."""
         rows = [self.describe_rate(row) for row in self.rates]
         for name, limit in self.gemm.items():
-            per_second = f"{limit / self.flops:.0f}"
+            per_second = f"{limit / self.flops:.0f}" if self.flops else ""
             rows.append([f"limit: matrix product, {name}", per_second, "", f"{limit / 1e12:.2f} TFLOP/s", ""])
         return ["what", "photographs/s", "of Keras", "of the limit", ""], rows
 
@@ -126,18 +127,23 @@ class Benchmark:
 
     def tabulate_times(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows, as text: one warm photograph, and where the time of the first answer goes."""
-        around = self.cold - sum(self.cold_parts.values())
-        rows = [
-            ["one photograph in memory, warm: median", f"{1000 * self.latency_p50:.1f}"],
-            ["the same: 99th percentile", f"{1000 * self.latency_p99:.1f}"],
-            ["`lentigo predict one.jpg`, from the shell and back", f"{1000 * self.cold:.0f}"],
-        ]
-        for name, seconds in self.cold_parts.items():
-            rows.append([f"of it: {name}", f"{1000 * seconds:.0f}"])
-        rows.append(["of it: start and end of the process", f"{1000 * around:.0f}"])
+        named = {
+            "one photograph in memory, warm: median": self.latency_p50,
+            "the same: 99th percentile": self.latency_p99,
+            COLD_ROW: self.cold,
+        }
+        rows = []
+        for name, seconds in named.items():
+            if seconds is not None:
+                rows.append([name, f"{1000 * seconds:.1f}"])
+        if self.cold is not None:
+            parts = self.cold_parts | {
+                "start and end of the process": self.cold - sum(self.cold_parts.values())
+            }
+            rows += [[f"of it: {name}", f"{1000 * seconds:.1f}"] for name, seconds in parts.items()]
         if self.cold_keras is not None:
-            factor = self.cold_keras / self.cold
-            rows.append(["a minimal Keras script", f"{1000 * self.cold_keras:.0f} ({factor:.1f}x)"])
+            factor = f" ({self.cold_keras / self.cold:.1f}x)" if self.cold else ""
+            rows.append(["a minimal Keras script", f"{1000 * self.cold_keras:.1f}{factor}"])
         return ["what", "ms"], rows
 
     def to_json(self) -> dict[str, Any]:
@@ -145,17 +151,23 @@ class Benchmark:
         return asdict(self)
 
 
-def measure_machine(
+MachineStep = Callable[[Benchmark], Benchmark]  # measures something more
+
+
+def list_machine_steps(
     bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing
-) -> Benchmark:
-    """Measures a RUN on photographs: in memory in every precision, from their files, one at a time, and from
-    a cold start.
+) -> dict[str, MachineStep]:
+    """Lists what is measured of a RUN on photographs: in memory in every precision and from their files, one
+    at a time, and from a cold start.
 
     Args:
         bundle: The RUN.
         images: Paths of photographs.
         keras: Whether Keras is measured too, where it is installed.
         progress: Watches the measurements go by.
+
+    Returns:
+        By its name each step, in the order in which they are taken.
 
     Raises:
         ModelError: None of the photographs can be read.
@@ -165,27 +177,54 @@ def measure_machine(
     if not pixels:
         raise ModelError("none of the photographs can be read; expected some to measure with")
     with_keras = keras and find_spec("keras") is not None
-    seconds = time_contenders(bundle, pixels, images, with_keras, progress)
-    gemm = {precision: measure_gemm(precision) for precision in list_precisions()}
-    flops = count_flops(bundle.folder / GRAPH)
-    rates = []
-    for what, median in seconds.items():
-        rates.append(Rate(what, 1 / median, share_of_limit(what, median, gemm, flops)))
-    latency_p50, latency_p99 = measure_latency(Predictor(bundle, count=1).session, pixels[0])
-    cold_keras = None
+
+    def measure_rates(result: Benchmark) -> Benchmark:
+        seconds = time_contenders(bundle, pixels, images, with_keras, progress)
+        gemm = {precision: measure_gemm(precision) for precision in list_precisions()}
+        flops = count_flops(bundle.folder / GRAPH)
+        rates = []
+        for what, median in seconds.items():
+            rates.append(Rate(what, 1 / median, share_of_limit(what, median, gemm, flops)))
+        return replace(result, rates=tuple(rates), gemm=gemm, flops=flops)
+
+    def measure_warm(result: Benchmark) -> Benchmark:
+        median, late = measure_latency(Predictor(bundle, count=1).session, pixels[0])
+        return replace(result, latency_p50=median, latency_p99=late)
+
+    def measure_cold(result: Benchmark) -> Benchmark:
+        seconds = measure_cold_start(bundle, images[0])
+        return replace(result, cold=seconds, cold_parts=measure_cold_parts(bundle, images[0]))
+
+    steps: dict[str, MachineStep] = {
+        "ways to predict": measure_rates,
+        "one warm photograph": measure_warm,
+        "a cold start": measure_cold,
+    }
     if with_keras and has_network(bundle):
-        cold_keras = measure_cold_keras(bundle, images[0])
-    return Benchmark(
-        model=bundle.name,
-        rates=tuple(rates),
-        gemm=gemm,
-        flops=flops,
-        latency_p50=latency_p50,
-        latency_p99=latency_p99,
-        cold=measure_cold_start(bundle, images[0]),
-        cold_parts=measure_cold_parts(bundle, images[0]),
-        cold_keras=cold_keras,
-    )
+        steps["a minimal Keras script"] = lambda result: replace(
+            result, cold_keras=measure_cold_keras(bundle, images[0])
+        )
+    return steps
+
+
+def measure_machine(
+    bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing
+) -> Benchmark:
+    """Takes all steps of `list_machine_steps`.
+
+    Args:
+        bundle: As there.
+        images: As there.
+        keras: As there.
+        progress: As there.
+
+    Raises:
+        ModelError: As there, or a step fails.
+    """
+    result = Benchmark(bundle.name)
+    for step in list_machine_steps(bundle, images, keras=keras, progress=progress).values():
+        result = step(result)
+    return result
 
 
 def time_contenders(

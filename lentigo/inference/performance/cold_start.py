@@ -17,11 +17,13 @@ laps, last = {}, time.perf_counter()
 def lap(name):
     global last
     laps[name], last = time.perf_counter() - last, time.perf_counter()
-import lentigo.cli.app; lap("import lentigo.cli.app")
+import lentigo.cli.app, lentigo.cli.prediction; lap("import the command line")
 import numpy, PIL.Image; lap("import numpy, pillow")
 import lentigo.models.engine; lap("import openvino")
-from lentigo.inference.predictor import Predictor; lap("import the rest")
-predictor = Predictor(sys.argv[1], count=1, explained=False); lap("load the compiled graph, check the hashes meanwhile")
+from lentigo.inference.opening import begin_opening
+opening = begin_opening(sys.argv[1], count=1, explained=False); lap("read the card, begin to load the graph")
+from lentigo.inference.predictor import Predictor; lap("import the rest meanwhile")
+predictor = Predictor(opening); lap("wait for the graph and the hashes")
 list(predictor.predict([sys.argv[2]])); lap("read and answer")
 print(json.dumps(laps))
 """
