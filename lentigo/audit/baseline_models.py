@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.groups import count_distinct
 
 BASELINES = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
 MAX_FOLDS = 5
@@ -28,13 +29,9 @@ Predictions = dict[str, np.ndarray | None]  # P(malignant), float (n,), for each
 
 def count_folds(dataset: Dataset) -> int:
     """Folds such that each can have both classes; 0 where a class has fewer than two groups."""
-    benign_groups = len(np.unique(dataset.groups[dataset.malignant == 0]))
-    malignant_groups = len(np.unique(dataset.groups[dataset.malignant == 1]))
     # Each fold needs a group of each class
-    fewer = min(benign_groups, malignant_groups)
-    if fewer < 2:
-        return 0
-    return min(MAX_FOLDS, fewer)
+    fewer = min(count_distinct(dataset.groups, dataset.malignant == label) for label in (0, 1))
+    return 0 if fewer < 2 else min(MAX_FOLDS, fewer)
 
 
 def divide(dataset: Dataset, seed: int) -> np.ndarray | None:

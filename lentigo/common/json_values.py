@@ -67,6 +67,25 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads a file that holds a JSON object.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It holds something else.
+    """
+    value = parse_json(path.read_bytes())
+    if not isinstance(value, dict):
+        raise ValueError("it holds no JSON object")
+    return value
+
+
 def parse_json(text: str | bytes) -> Any:
     """Reads a JSON text that somebody else may have written.
 

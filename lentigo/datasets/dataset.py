@@ -28,6 +28,8 @@ from lentigo.images.addresses import hash_address, is_address
 from lentigo.images.problems import Problem, quote_first
 
 CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
+NO_FILE = "no such file"
+EMPTY_FILE = "the file is empty; copy it again from its source"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -186,8 +188,7 @@ def read_splits(path: Path, table: pd.DataFrame) -> pd.Series:
     if "split" not in table:
         return pd.Series(None, index=table.index, dtype=object)
     words = blank_placeholders(table["split"])
-    # `na_action`: a row without a split keeps none
-    splits = words.map(lambda word: SPLIT_NAMES.get(str(word).strip().lower()), na_action="ignore")
+    splits = words.map(find_split, na_action="ignore")  # a row without a split keeps none
     unknown = words[splits.isna() & words.notna()]
     if len(unknown):
         raise DataError(
@@ -208,6 +209,11 @@ def hash_image(image: str) -> str:
     return hash_address(image) if is_address(image) else hash_readable(image)
 
 
+def find_split(word: Any) -> str | None:
+    """The split that a word of a table stands for, None for one that is unknown."""
+    return SPLIT_NAMES.get(str(word).strip().lower())
+
+
 def look_for_files(images: Iterable[str]) -> tuple[list[bool], list[Problem]]:
     """Whether each photograph is there, and the problems of those that are missing or empty."""
     present = []
@@ -215,10 +221,8 @@ def look_for_files(images: Iterable[str]) -> tuple[list[bool], list[Problem]]:
     for image in images:
         size = measure_file(image)
         present.append(bool(size))
-        if size is None:
-            missing.append(Problem(image, "no such file"))
-        elif not size:
-            missing.append(Problem(image, "the file is empty; copy it again from its source"))
+        if not size:
+            missing.append(Problem(image, NO_FILE if size is None else EMPTY_FILE))
     return present, missing
 
 

@@ -7,7 +7,7 @@ imports photographs gets it written down beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -122,12 +122,18 @@ def name_diagnoses(words: pd.Series, among: Iterable[str] | None = None) -> pd.S
     """
     understood = None if among is None else {normalise(word) for word in among}
     name_of = {}
+    # Each word once: a column repeats few of them
     for word in words.dropna().unique():
-        if understood is None:
-            name_of[word] = name_diagnosis(word)
-        elif normalise(word) in understood:
-            name_of[word] = NAME_OF[normalise(word)]
+        name_of[word] = name_understood(word, understood)
     return pd.Series([name_of.get(word) for word in words], index=words.index, dtype=object)
+
+
+def name_understood(word: Any, understood: Container[str] | None) -> str | None:
+    """The diagnosis of a word, None where it is none of those that are `understood`, if these are limited."""
+    if understood is None:
+        return name_diagnosis(word)
+    spelled = normalise(word)
+    return NAME_OF[spelled] if spelled in understood else None
 
 
 def judge_diagnoses(names: pd.Series, published: pd.Series, policy: Policy) -> pd.Series:
@@ -143,7 +149,10 @@ def judge_diagnoses(names: pd.Series, published: pd.Series, policy: Policy) -> p
     """
     judged = []
     for name, group in zip(names, published, strict=True):
-        known_name = name if isinstance(name, str) else None
-        known_group = group if isinstance(group, str) else None
-        judged.append(policy.judge(known_name, known_group))
+        judged.append(policy.judge(take_word(name), take_word(group)))
     return pd.Series(judged, index=names.index, dtype=object)
+
+
+def take_word(cell: Any) -> str | None:
+    """The word in a cell, None for one that is missing: pandas has NaN there."""
+    return cell if isinstance(cell, str) else None

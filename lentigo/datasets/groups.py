@@ -57,6 +57,16 @@ def group_images(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) ->
     return groups
 
 
+def count_distinct(groups: np.ndarray, chosen: np.ndarray) -> int:
+    """Counts the groups that some photographs belong to.
+
+    Args:
+        groups: The group of each photograph, numbers or words, (n,).
+        chosen: Which photographs count, bool (n,).
+    """
+    return len(np.unique(groups[chosen]))
+
+
 def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:
     """Finds ids that stand in more than one split.
 

@@ -73,8 +73,15 @@ def read_levels(path: str | Path) -> np.ndarray:
         hold_decoded(image, content, name, None) as (orientation, _),
     ):
         levels = find_levels(image, name)
+    return turn_upright(levels, orientation)
+
+
+def turn_upright(levels: np.ndarray, orientation: int) -> np.ndarray:
+    """The levels of a mask, (height, width), turned as EXIF's orientation, 1 to 8, says."""
     method = UPRIGHT.get(orientation)
-    return levels if method is None else np.asarray(Image.fromarray(levels).transpose(method))
+    if method is None:
+        return levels
+    return np.asarray(Image.fromarray(levels).transpose(method))
 
 
 def find_levels(image: Image.Image, name: str) -> np.ndarray:

@@ -202,6 +202,11 @@ def inspect_pair(image: str, mask: str) -> str | None:
     # Sizes may differ: masks are often drawn on a smaller copy
     if not have_same_shape(upright, (width, height)):
         return f"its mask {mask} is {width} x {height}, {describe_shape(image, upright, (width, height))}"
+    return find_flaw(mask, pixels)
+
+
+def find_flaw(mask: str, pixels: np.ndarray) -> str | None:
+    """What is wrong with the lesion that a mask shows, bool (height, width), in words, or None."""
     if not pixels.any():
         return f"its mask {mask} is empty: all of it is background; expected white where the lesion is"
     if looks_inverted(pixels):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from lentigo.common.results.summaries import format_count
 from lentigo.datasets.dataset import CLASSES, Dataset
+from lentigo.datasets.groups import count_distinct
 from lentigo.errors import DataError
 from lentigo.splits.balance import fill_splits, order_groups, spread_groups
 from lentigo.splits.strata import count_groups, list_strata
@@ -16,6 +19,7 @@ from lentigo.splits.strata import count_groups, list_strata
 SHARE_WEIGHT = 4.0
 CLASS_WEIGHT = 2.0
 STRATUM_WEIGHT = 1.0
+FEWER_SPLITS = "one for each split: add photographs, or ask for fewer splits (--validation 0 or --test 0)"
 
 
 def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray, seed: int) -> np.ndarray:
@@ -35,7 +39,7 @@ def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray
     """
     names = list(shares)
     groups = dataset.groups
-    require_groups(dataset, groups, len(names))
+    require_groups(dataset, groups, len(names), cure=FEWER_SPLITS)
     # The first stratum holds all photographs, so that the sizes of splits count; the second is the class
     everything = pd.Series("all", index=dataset.table.index)
     strata = [everything, *list_strata(dataset.table).values()]
@@ -66,28 +70,34 @@ def count_strata(strata: Sequence[pd.Series], groups: np.ndarray) -> tuple[np.nd
     return np.concatenate(tables, axis=1), widths
 
 
-def require_groups(dataset: Dataset, groups: np.ndarray, n_splits: int) -> None:
-    """Raises `DataError` where a class has fewer groups than there are splits."""
-    for name in CLASSES:
-        count = len(np.unique(groups[(dataset.table["label"] == name).to_numpy()]))
-        if count < n_splits:
-            noun = "group" if count == 1 else "groups"
+def require_groups(dataset: Dataset, groups: np.ndarray, number: int, *, cure: str, place: str = "") -> None:
+    """Makes sure that there are groups enough for each split, or fold, to have both classes.
+
+    Args:
+        dataset: n photographs.
+        groups: The group of each, numbers or words, (n,).
+        number: Of the splits.
+        cure: The end of the message.
+        place: Which photographs these are, with a blank before it; "" for all.
+
+    Raises:
+        DataError: A class has fewer groups than there are splits.
+    """
+    for label, name in enumerate(CLASSES):
+        count = count_distinct(groups, dataset.malignant == label)
+        if count < number:
             raise DataError(
-                f"{dataset.name}: {count} {noun} (patients, lesions or images) of the class {name}; expected "
-                f"{n_splits} at least, one for each split: add photographs, or ask for fewer splits "
-                "(--validation 0 or --test 0)"
+                f"{dataset.name}: {format_count(count, 'group')} (patients, lesions or images) of the class "
+                f"{name}{place}; expected {number} at least, {cure}"
             )
 
 
 def require_classes(dataset: Dataset, chosen: np.ndarray, splits: list[str]) -> None:
     """Raises `DataError` where a split lacks a class."""
-    for split in splits:
-        for name in CLASSES:
-            in_class = (dataset.table["label"] == name).to_numpy()
-            if not ((chosen == split) & in_class).any():
-                raise DataError(
-                    f"{dataset.name}: no {name} photograph is left for {split}, so large are the groups or "
-                    "so "
-                    "many have a split already; expected some for each split: add photographs, ask for fewer "
-                    "splits (--validation 0 or --test 0), or split without --keep"
-                )
+    for split, (label, name) in product(splits, enumerate(CLASSES)):
+        if not (dataset.malignant[chosen == split] == label).any():
+            raise DataError(
+                f"{dataset.name}: no {name} photograph is left for {split}, so large are the groups or so "
+                "many have a split already; expected some for each split: add photographs, ask for fewer "
+                "splits (--validation 0 or --test 0), or split without --keep"
+            )

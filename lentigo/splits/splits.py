@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lentigo.datasets.groups import count_distinct
 from lentigo.errors import DataError
 from lentigo.splits.balance import fill_splits, order_groups, spread_groups
 
@@ -34,7 +35,7 @@ def split_validation(
         DataError: A class has fewer than two groups.
     """
     labels = np.asarray(malignant).astype(int)
-    smallest = min(len(np.unique(groups[labels == label])) for label in (0, 1))
+    smallest = min(count_distinct(groups, labels == label) for label in (0, 1))
     if smallest < 2:
         raise DataError(
             f"a validation split needs two groups (patients, lesions or photographs) of each class at least; "

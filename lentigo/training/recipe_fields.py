@@ -77,8 +77,12 @@ def check_range(recipe_field: dataclasses.Field[Any], value: Any) -> None:
         raise UsageError(f"{name} is {value!r}; expected {' or '.join(choices)}")
     low = recipe_field.metadata.get("low")
     high = recipe_field.metadata.get("high")
-    if low is None or high is None:
-        return
+    if low is not None and high is not None:
+        check_bounds(name, value, low, high)
+
+
+def check_bounds(name: str, value: float, low: float, high: float) -> None:
+    """Raises `UsageError` for a number that is not between two others."""
     # NaN would pass every comparison below
     if not math.isfinite(value):
         raise UsageError(f"{name} is {value}; expected a finite number")

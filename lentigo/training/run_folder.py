@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lentigo.common.files import require_writable, write_csv, write_text, write_whole
-from lentigo.common.json_values import parse_json, write_json
+from lentigo.common.json_values import read_object, write_json
 from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
@@ -105,9 +105,9 @@ def read_settings(path: Path) -> dict[str, Any]:
         path: Of the settings.
     """
     try:
-        settings = parse_json(path.read_bytes())
-        if not isinstance(settings, dict) or not isinstance(settings.get("recipe", {}), dict):
-            raise ValueError("expected an object with a recipe")
+        settings = read_object(path)
+        if not isinstance(settings.get("recipe", {}), dict):
+            raise ValueError("its recipe is no JSON object")
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{path}: is damaged ({error}); expected what the first call wrote there: put it back, or "

@@ -11,6 +11,7 @@ import pandas as pd
 from lentigo.common.files import write_csv
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.groups import count_distinct
 from lentigo.errors import DataError
 from lentigo.models.bundle import LEARNED
 from lentigo.models.training_record import TrainingRecord
@@ -242,13 +243,13 @@ def draw_validation(
     learned = np.isin(dataset.groups, dataset.groups[start_splits == "train"])
     validated = np.isin(dataset.groups, dataset.groups[start_splits == "validation"])
     held_out = validated & ~learned
-    new = np.flatnonzero(~validated & ~learned)  # rows
+    new = ~validated & ~learned
     start_knows_some = bool((start_splits != "").any())
     if not start_knows_some or count_groups(dataset, labels, new) >= min_groups:
         draw = split_validation if stratified else hold_out_share
         digests = dataset.take(new).digests
         held_out[new] = draw(labels[new], dataset.groups[new], digests, recipe.validation_split, recipe.seed)
-    if start_knows_some and count_groups(dataset, labels, np.flatnonzero(held_out)) < min_groups:
+    if start_knows_some and count_groups(dataset, labels, held_out) < min_groups:
         raise DataError(
             f"{dataset.name}: the start of this training has learned from {int(learned.sum())} of its "
             f"{len(dataset)} photographs, and what is left cannot judge; "
@@ -266,8 +267,4 @@ def count_groups(dataset: Dataset, labels: np.ndarray, rows: np.ndarray) -> int:
         labels: Their truth, 0 or 1, int (n,).
         rows: Those that count, bool (n,).
     """
-    counts = []
-    for label in np.unique(labels):
-        of_label = dataset.groups[rows][labels[rows] == label]
-        counts.append(len(np.unique(of_label)))
-    return min(counts)
+    return min(count_distinct(dataset.groups, rows & (labels == label)) for label in np.unique(labels))

@@ -12,6 +12,8 @@ from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import httpx
+
 from lentigo.common.json_values import parse_json
 from lentigo.datasets.archive.archive_images import (
     NEW_INTERFACE,
@@ -28,6 +30,7 @@ from lentigo.errors import ArchiveError, UsageError
 ARCHIVE_URL = "https://api.isic-archive.com/api/v2/"
 PAGE_IMAGES = 100  # the archive gives no more at once
 MAX_BYTES = 64 << 20  # of an answer that is no photograph
+NOT_ACCEPTED = (400, 422)  # statuses of a selection that the archive does not understand
 NO_ARCHIVE = "expected the archive's interface: check --url and whether a proxy answers in its place"
 
 
@@ -94,12 +97,10 @@ class Archive:
         return f"{address}?{urlencode(given, quote_via=quote)}" if given else address
 
     def _read_pages(self, selection: Selection) -> Iterator[dict[str, Any]]:
-        limit = PAGE_IMAGES
-        # A small limit needs no full page
-        if selection.limit is not None and not selection.licenses:
-            limit = min(PAGE_IMAGES, selection.limit)
         address = self._address(
-            query=selection.query.strip(), collections=",".join(map(str, selection.collections)), limit=limit
+            query=selection.query.strip(),
+            collections=",".join(map(str, selection.collections)),
+            limit=choose_page_size(selection),
         )
         seen = set()
         while address:
@@ -117,17 +118,9 @@ class Archive:
     def _request_page(self, address: str, selection: Selection) -> dict[str, Any]:
         try:
             return self._read_page(address)
-        # The archive answers 400 for a query that it cannot parse
         except Refusal as refusal:
-            if refusal.status == 400 and "query" in refusal.detail.lower():
-                raise UsageError(
-                    f"query {selection.query!r}: the archive does not understand it; expected one such as "
-                    f"{EXAMPLE_QUERY}"
-                ) from refusal
-            if refusal.status in (400, 422):
-                raise UsageError(
-                    f"{selection.describe()}: the archive does not accept it ({shorten_detail(refusal.detail)})"
-                ) from refusal
+            if refusal.status in NOT_ACCEPTED:
+                raise explain_refusal(selection, refusal) from refusal
             raise
 
     def _read_page(self, address: str) -> dict[str, Any]:
@@ -151,16 +144,41 @@ class Archive:
         """
         with self.transport.open_archive(address) as response:
             kind = response.headers.get("content-type", "")
-            body = bytearray()
-            # Counted while it comes: an endless answer must not fill the memory
-            for part in self.transport.read_chunks(response):
-                body += part
-                if len(body) > MAX_BYTES:
-                    raise ArchiveError(f"{address}: answers more than {MAX_BYTES >> 20} MB; {NEW_INTERFACE}")
+            body = self._read_body(address, response)
         if "html" in kind or not body.strip():
             content = f"a web page ({kind})" if body else "nothing"
             raise ContentFault(f"{address}: answered {content}; {NO_ARCHIVE}")
         return body.decode("utf-8", errors="replace")
+
+    def _read_body(self, address: str, response: httpx.Response) -> bytearray:
+        body = bytearray()
+        # Counted while it comes: an endless answer must not fill the memory
+        for part in self.transport.read_chunks(response):
+            body += part
+            if len(body) > MAX_BYTES:
+                raise ArchiveError(f"{address}: answers more than {MAX_BYTES >> 20} MB; {NEW_INTERFACE}")
+        return body
+
+
+def choose_page_size(selection: Selection) -> int:
+    """How many photographs a page is to have: a small limit needs no full page."""
+    # Licences are chosen here, not by the archive: a page may hold few of the wanted ones
+    if selection.limit is None or selection.licenses:
+        return PAGE_IMAGES
+    return min(PAGE_IMAGES, selection.limit)
+
+
+def explain_refusal(selection: Selection, refusal: Refusal) -> UsageError:
+    """The error of a selection that the archive does not accept."""
+    # The archive answers 400 for a query that it cannot parse
+    if refusal.status == 400 and "query" in refusal.detail.lower():
+        return UsageError(
+            f"query {selection.query!r}: the archive does not understand it; expected one such as "
+            f"{EXAMPLE_QUERY}"
+        )
+    return UsageError(
+        f"{selection.describe()}: the archive does not accept it ({shorten_detail(refusal.detail)})"
+    )
 
 
 def parse_answer(text: str, address: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import json
 import math
 import shutil
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +38,15 @@ from lentigo.errors import DataError, SpaceError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 
 BLOCK_BYTES = 4096  # of most file systems: a file takes whole ones
+
+
+def write_rows(path: Path, columns: Sequence[str], images: Iterable[ArchiveImage]) -> None:
+    """Writes a row of CSV for each photograph."""
+    with write_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for image in images:
+            writer.writerow(image.row)
 
 
 class ArchiveFolder:
@@ -209,27 +218,13 @@ class ArchiveFolder:
             missing: The archive's names of photographs that could not be had.
         """
         listing = summarise(self._without(missing))
-        with (
-            write_whole(self.out / "metadata.csv") as part,
-            part.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, listing.columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(image.row for image in self._without(missing))
+        write_rows(self.out / "metadata.csv", listing.columns, self._without(missing))
         write_text(self.out / "attribution.txt", "\n\n".join(order_attributions(listing.attributions)))
         return listing
 
     def check_space(self) -> None:
         """Raises `SpaceError` where the files that are still to come would not fit on the disk."""
-        present = set()
-        for isic_id, receipt in self.receipts.items():
-            if (self.out / receipt.file).exists():
-                present.add(isic_id)
-        needed = 0
-        for image in self._without(present):
-            # A file takes whole blocks on the disk
-            blocks = math.ceil(image.size / BLOCK_BYTES)
-            needed += blocks * BLOCK_BYTES
+        needed = self._count_missing_bytes()
         free = shutil.disk_usage(self.out).free
         if needed > free:
             raise SpaceError(
@@ -240,6 +235,19 @@ class ArchiveFolder:
 
     def _without(self, names: Collection[str]) -> Iterator[ArchiveImage]:
         return (image for image in self.read_images() if image.isic_id not in names)
+
+    def _count_missing_bytes(self) -> int:
+        """Bytes on the disk that the files will take that are not there yet."""
+        present = set()
+        for isic_id, receipt in self.receipts.items():
+            if (self.out / receipt.file).exists():
+                present.add(isic_id)
+        needed = 0
+        for image in self._without(present):
+            # A file takes whole blocks on the disk
+            blocks = math.ceil(image.size / BLOCK_BYTES)
+            needed += blocks * BLOCK_BYTES
+        return needed
 
     def _read_header(self) -> dict[str, Any] | None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +34,7 @@ class ArchiveImage:
     @property
     def row(self) -> dict[str, Any]:
         """A row of metadata.csv."""
-        cells = {}
-        for name, value in self.fields.items():
-            # A cell of CSV holds a word, so what is nested becomes JSON
-            cells[name] = json.dumps(value) if isinstance(value, dict | list) else value
+        cells = {name: spell_cell(value) for name, value in self.fields.items()}
         return cells | {
             "isic_id": self.isic_id,
             "attribution": self.attribution,
@@ -55,12 +52,7 @@ def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) ->
     """
     seen: set[str] = set()
     for page in pages:
-        # A page may overlap the last one, where photographs were added meanwhile
-        images = {}
-        for record in page["results"]:
-            image = parse_image(record)
-            if image.isic_id not in seen:
-                images[image.isic_id] = image
+        images = list_new(page, seen)
         if not images and page["next"]:
             raise ArchiveError(
                 "the archive's pages bring nothing new and do not end; expected further photographs: run "
@@ -106,6 +98,22 @@ def parse_image(record: Any) -> ArchiveImage:
     )
 
 
+def list_new(page: dict[str, Any], seen: Container[str]) -> dict[str, ArchiveImage]:
+    """The photographs of a page that are not in `seen`, by their numbers."""
+    # A page may overlap the last one, where photographs were added meanwhile
+    images = {}
+    for record in page["results"]:
+        image = parse_image(record)
+        if image.isic_id not in seen:
+            images[image.isic_id] = image
+    return images
+
+
+def spell_cell(value: Any) -> Any:
+    """A value as a cell of CSV holds it: what is nested becomes JSON."""
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
 def take(record: Any, path: str, kind: type) -> Any:
     """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that
     type.
@@ -123,8 +131,14 @@ def take(record: Any, path: str, kind: type) -> Any:
         value = value.get(key) if isinstance(value, dict) else None
     # True is an int in Python, and no size
     if not isinstance(value, kind) or isinstance(value, bool):
-        entry = "an entry"
-        if isinstance(record, dict) and isinstance(record.get("isic_id"), str):
-            entry = repr(record["isic_id"])
-        raise ArchiveError(f"the archive lists {entry} with {path} = {value!r:.60}; {NEW_INTERFACE}")
+        raise ArchiveError(
+            f"the archive lists {name_entry(record)} with {path} = {value!r:.60}; {NEW_INTERFACE}"
+        )
     return value
+
+
+def name_entry(record: Any) -> str:
+    """What an entry of the archive is called in an error."""
+    if isinstance(record, dict) and isinstance(record.get("isic_id"), str):
+        return repr(record["isic_id"])
+    return "an entry"

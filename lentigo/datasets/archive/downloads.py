@@ -243,15 +243,20 @@ def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) ->
         return archive.transport.retry(lambda: save_file(archive.transport, image, path))
     # Signed addresses expire: the archive is asked for a new one, once
     except Refusal as refusal:
-        now = archive.find_image(image.isic_id)
-        if now is None:
-            raise ArchiveError("withdrawn: the archive has it no longer; --update leaves it out") from refusal
-        if now.size != image.size:
-            raise ArchiveError(
-                f"changed since it was listed ({image.size} bytes, now {now.size}); --update lists it anew"
-            ) from refusal
-        fresh = replace(image, url=now.url)
+        fresh = renew_address(archive, image, refusal)
         return archive.transport.retry(lambda: save_file(archive.transport, fresh, path))
+
+
+def renew_address(archive: Archive, image: ArchiveImage, refusal: Refusal) -> ArchiveImage:
+    """The same photograph with the address that it has now. Raises `ArchiveError` where it is another one."""
+    now = archive.find_image(image.isic_id)
+    if now is None:
+        raise ArchiveError("withdrawn: the archive has it no longer; --update leaves it out") from refusal
+    if now.size != image.size:
+        raise ArchiveError(
+            f"changed since it was listed ({image.size} bytes, now {now.size}); --update lists it anew"
+        ) from refusal
+    return replace(image, url=now.url)
 
 
 def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
@@ -263,15 +268,18 @@ def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
     with transport.open_file(image.url) as response, write_whole(path) as part:
         # Written aside; at the end of the block it is moved to its place, or removed
         digest = save_body(transport, response, part, image.size)
-        try:
-            measure_image(part)
-        except ImageError as error:
-            kind = response.headers.get("content-type", "unknown")
-            raise ContentFault(
-                f"{name_place(response.url)}: is no photograph ({kind}: "
-                f"{str(error).removeprefix(f'{part}: ')})"
-            ) from error
+        require_photograph(part, response)
     return digest
+
+
+def require_photograph(part: Path, response: httpx.Response) -> None:
+    """Raises `ContentFault` where what a server has sent is no photograph; `part` holds it."""
+    try:
+        measure_image(part)
+    except ImageError as error:
+        kind = response.headers.get("content-type", "unknown")
+        reason = str(error).removeprefix(f"{part}: ")
+        raise ContentFault(f"{name_place(response.url)}: is no photograph ({kind}: {reason})") from error
 
 
 def save_body(transport: Transport, response: httpx.Response, part: Path, size: int) -> str:

@@ -77,20 +77,26 @@ def judge_status(response: httpx.Response, patience: Patience) -> None:
         patience: Says how long a server may ask to be left alone.
     """
     status = response.status_code
-    place = name_place(response.url)
     if status == 200:
         return
     if status in PASSING_STATUSES or status >= 500:
-        asked = read_retry_after(response.headers.get("retry-after"))
-        # Longer than anybody would wait for a command
-        if asked is not None and asked > patience.longest_asked:
-            raise ArchiveError(
-                f"{place}: answered {status} and asks to be left alone for {asked:.0f} s; run the same "
-                "command later"
-            )
-        raise Fault(f"{place}: answered {status} each time; expected 200: run the same command later", asked)
+        raise_passing(response, patience)
     detail = next(response.iter_bytes(4096), b"").decode(errors="replace")
-    raise Refusal(f"{place}: answered {status}; expected 200", status, detail)
+    raise Refusal(f"{name_place(response.url)}: answered {status}; expected 200", status, detail)
+
+
+def raise_passing(response: httpx.Response, patience: Patience) -> None:
+    """Raises `Fault` for a status that may pass, `ArchiveError` where the server asks for too long a wait."""
+    status = response.status_code
+    place = name_place(response.url)
+    asked = read_retry_after(response.headers.get("retry-after"))
+    # Longer than anybody would wait for a command
+    if asked is not None and asked > patience.longest_asked:
+        raise ArchiveError(
+            f"{place}: answered {status} and asks to be left alone for {asked:.0f} s; run the same command "
+            "later"
+        )
+    raise Fault(f"{place}: answered {status} each time; expected 200: run the same command later", asked)
 
 
 def read_retry_after(value: str | None) -> float | None:

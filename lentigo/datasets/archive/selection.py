@@ -29,13 +29,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         for name in self.licenses:
-            if name not in LICENSES:
-                raise UsageError(f"license {name!r} is unknown; expected {', '.join(LICENSES)}")
+            check_license(name)
         for number in self.collections:
-            if number < 1:
-                raise UsageError(
-                    f"collection {number} is unknown; expected the number of one, such as 70 (ISIC 2020)"
-                )
+            check_collection(number)
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"limit {self.limit} leaves nothing; expected 1 or more")
         check_query(self.query)
@@ -79,11 +75,7 @@ def make_selection(
     >>> make_selection(collections=["218,70"], licenses=["cc-0"])
     Selection(query='', collections=(70, 218), licenses=('CC-0',), limit=None)
     """
-    numbers = set()
-    for word in split_commas(collections):
-        if not word.isdecimal():
-            raise UsageError(f"collection {word!r} is no number; expected one, such as 70 (ISIC 2020)")
-        numbers.add(int(word))
+    numbers = {parse_collection(word) for word in split_commas(collections)}
     names = {name.upper() for name in split_commas(licenses)}
     return Selection(query.strip(), tuple(sorted(numbers)), tuple(sorted(names)), limit)
 
@@ -94,6 +86,27 @@ def split_commas(texts: Iterable[str]) -> list[str]:
     for text in texts:
         words += [word.strip() for word in text.split(",")]
     return words
+
+
+def parse_collection(word: str) -> int:
+    """The number of a collection, as a person typed it. Raises `UsageError`."""
+    if not word.isdecimal():
+        raise UsageError(f"collection {word!r} is no number; expected one, such as 70 (ISIC 2020)")
+    return int(word)
+
+
+def check_license(name: str) -> None:
+    """Raises `UsageError` for a licence that the archive does not have."""
+    if name not in LICENSES:
+        raise UsageError(f"license {name!r} is unknown; expected {', '.join(LICENSES)}")
+
+
+def check_collection(number: int) -> None:
+    """Raises `UsageError` for a number that no collection has."""
+    if number < 1:
+        raise UsageError(
+            f"collection {number} is unknown; expected the number of one, such as 70 (ISIC 2020)"
+        )
 
 
 def check_query(query: str) -> None:

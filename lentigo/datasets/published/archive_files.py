@@ -126,10 +126,7 @@ def read_lower(path: Path) -> pd.DataFrame:
         DataError: It cannot be read.
     """
     try:
-        if is_ph2(path):
-            table = read_bars(path)
-        else:
-            table = read_delimited(path, WORD_COLUMNS, HEADLESS if is_headless(path) else None)
+        table = read_any_layout(path)
     # pandas names no file, and ends a message with several lines
     except (OSError, ValueError) as error:
         lines = str(error).splitlines() or [str(error)]
@@ -137,6 +134,13 @@ def read_lower(path: Path) -> pd.DataFrame:
     table.columns = [str(name).strip().lower() for name in table.columns]
     # The first of columns with one name: a spreadsheet may repeat them
     return table.loc[:, ~table.columns.duplicated()]
+
+
+def read_any_layout(path: Path) -> pd.DataFrame:
+    """Reads a table of PH2, one without a header, or an ordinary one. Raises `OSError` and `ValueError`."""
+    if is_ph2(path):
+        return read_bars(path)
+    return read_delimited(path, WORD_COLUMNS, HEADLESS if is_headless(path) else None)
 
 
 def read_bars(path: Path) -> pd.DataFrame:
@@ -149,9 +153,9 @@ def read_bars(path: Path) -> pd.DataFrame:
     places = find_ph2_columns(rows)
     diagnoses = []
     for cells in rows:
-        names = [cell for cell in cells if PH2_NAME.fullmatch(cell)]
-        if names:
-            diagnoses.append((names[0].upper(), read_ph2_diagnosis(cells, places)))
+        name = next(filter(PH2_NAME.fullmatch, cells), None)
+        if name is not None:
+            diagnoses.append((name.upper(), read_ph2_diagnosis(cells, places)))
     return pd.DataFrame(diagnoses, columns=list(PH2))
 
 

@@ -197,14 +197,11 @@ def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd
 
 def add_masks(rows: pd.DataFrame, files: FileLookup) -> pd.DataFrame:
     """The rows with a column `mask`, where any of their photographs has one."""
-    masks: list[str | None] = []
-    for name in rows["name"]:
-        mask = files.find_mask(name)
-        masks.append(None if mask is None else str(mask))
+    masks = rows["name"].map(files.find_mask).astype(object)
     # A column without a mask would only look as if masks had been looked for
-    if not any(masks):
+    if masks.isna().all():
         return rows
-    return rows.assign(mask=pd.Series(masks, index=rows.index, dtype=object))
+    return rows.assign(mask=masks.map(str, na_action="ignore"))
 
 
 def name_ids(rows: pd.DataFrame, namespace: str) -> pd.DataFrame:

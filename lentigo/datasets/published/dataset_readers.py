@@ -79,16 +79,8 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
         refuse_place(place)
     readings = []
     archives = [archive for archive in ARCHIVES if archive.name in kinds]
-    # One look through the folders serves all archives of a source
     if archives:
-        roots = [place.root, *pools]
-        if place.only is not None:  # a table that was named: what was named beside it comes first
-            roots = [*pools, place.root]
-        files = FileLookup(roots)
-        for archive in archives:
-            readings.append(read_tables(place, archive, policy, files))
-        # Once for all: the folders are the same for each of them
-        readings[0].problems.extend(files.problems)
+        readings += read_archives(place, archives, policy, pools)
     if "manifest" in kinds:
         for path in place.claimed.get("manifest", []):
             readings.append(read_manifest(place, path, policy))
@@ -112,6 +104,21 @@ def refuse_place(place: Place) -> None:
         "public data set (--kind lists them), or one that names the photograph and one that says benign or "
         "malignant, or the diagnosis: --image-column NAME --label-column NAME"
     )
+
+
+def read_archives(
+    place: Place, archives: Sequence[Archive], policy: Policy, pools: Sequence[Path]
+) -> list[Reading]:
+    """A reading for each of some archives, one at least, whose tables are in a source."""
+    roots = [place.root, *pools]
+    if place.only is not None:  # a table that was named: what was named beside it comes first
+        roots = [*pools, place.root]
+    # One look through the folders serves all archives of a source
+    files = FileLookup(roots)
+    readings = [read_tables(place, archive, policy, files) for archive in archives]
+    # Once for all: the folders are the same for each of them
+    readings[0].problems.extend(files.problems)
+    return readings
 
 
 def read_tables(place: Place, archive: Archive, policy: Policy, files: FileLookup) -> Reading:

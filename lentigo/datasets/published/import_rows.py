@@ -12,7 +12,7 @@ import pandas as pd
 
 from lentigo.common.file_names import is_file
 from lentigo.common.progress import Progress
-from lentigo.datasets.dataset import CLASSES
+from lentigo.datasets.dataset import CLASSES, NO_FILE
 from lentigo.datasets.groups import group_images
 from lentigo.datasets.published.layouts import fill_missing, read_numbers
 from lentigo.datasets.tables.cells import spell_skin_type
@@ -67,7 +67,6 @@ INNER_COLUMNS = (  # not written: said by other columns
     "diagnosis_word",
 )
 UNKNOWN_WORDS = ("", "nan", "none", "null", "n/a", "na", "unk", "unknown")  # of sex and site
-NO_FILE = "no such file"
 
 
 def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, list[Problem]]:
@@ -238,9 +237,7 @@ def name_path(path: str, out: Path) -> str:
     """
     place = Path(os.path.abspath(path))
     home = Path(os.path.abspath(out)).parent
-    if place.is_relative_to(home):
-        return place.relative_to(home).as_posix()
-    return str(place)
+    return place.relative_to(home).as_posix() if place.is_relative_to(home) else str(place)
 
 
 def count_sources(rows: pd.DataFrame) -> tuple[dict[str, Any], ...]:

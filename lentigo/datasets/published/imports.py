@@ -37,6 +37,11 @@ from lentigo.datasets.tables.options import TableOptions
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem, quote_first
 
+# Of a folder of photographs that no table names
+UNUSED_POOL = (
+    "nothing says what its photographs show: left out; expected a table of diagnoses, named beside it"
+)
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -166,11 +171,10 @@ def read_places(
             readings += read_place(place, policy, kind, roots)
     if not readings:
         raise DataError(f"{places[0].given}: of no kind that is known; expected one of {list_kinds()}")
+    sources: list[Place | Reading] = [*places, *readings]
     problems = []
-    for place in places:
-        problems += place.problems
-    for reading in readings:
-        problems += reading.problems
+    for source in sources:
+        problems += source.problems
     return readings, [*problems, *report_unused_pools(pools, readings)]
 
 
@@ -180,13 +184,7 @@ def report_unused_pools(pools: Sequence[Place], readings: Sequence[Reading]) -> 
     problems = []
     for pool in pools:
         if not images.str.startswith(f"{pool.root}{os.sep}").any():
-            problems.append(
-                Problem(
-                    pool.given,
-                    "nothing says what its photographs show: left out; expected a table of diagnoses, named "
-                    "beside it",
-                )
-            )
+            problems.append(Problem(pool.given, UNUSED_POOL))
     return problems
 
 
@@ -264,8 +262,7 @@ def refuse_empty(readings: list[Reading], problems: list[Problem]) -> None:
 def count_left_out(mapping: pd.DataFrame) -> dict[str, int]:
     """Photographs without a class by diagnosis, the most first."""
     undecided = mapping[~mapping["judged"].isin(DECIDED)]
-    diagnoses = undecided["diagnosis"].fillna("none")
-    counts = undecided.assign(diagnosis=diagnoses).groupby("diagnosis")["n"].sum()
+    counts = undecided["n"].groupby(undecided["diagnosis"].fillna("none")).sum()
     left_out = {}
     for word, count in counts.sort_values(ascending=False).items():
         left_out[str(word)] = int(count)

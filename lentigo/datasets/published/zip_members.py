@@ -101,10 +101,7 @@ def is_zip(path: PurePath) -> bool:
 
 def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
     """Why a member must not be written under its name, or None."""
-    # Read as a name of Windows, too: `C:..` is no path of POSIX, and leads outside there
-    windows_name = PureWindowsPath(member.filename)
-    climbs = name.is_absolute() or ".." in name.parts
-    if climbs or windows_name.is_absolute() or windows_name.drive:
+    if leads_outside(member, name):
         return "the name leads outside"
     mode = member.external_attr >> 16  # of POSIX, in the upper half; 0 from other systems
     if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
@@ -113,6 +110,14 @@ def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
         if len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
             return "the name is too long"
     return None
+
+
+def leads_outside(member: zipfile.ZipInfo, name: PurePosixPath) -> bool:
+    """Whether a member's name leads out of the folder that its ZIP is unpacked to."""
+    # Read as a name of Windows, too: `C:..` is no path of POSIX, and leads outside there
+    windows_name = PureWindowsPath(member.filename)
+    climbs = name.is_absolute() or ".." in name.parts
+    return climbs or windows_name.is_absolute() or bool(windows_name.drive)
 
 
 def write_member(

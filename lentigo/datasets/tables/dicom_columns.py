@@ -11,6 +11,7 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,11 +61,16 @@ def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
         words = [by_file[file].get(name) for file in files]
         values = pd.Series(words, index=table.index, dtype=object)
         if name in IDENTIFIERS:
-            known = blank_ids(values)  # files without names often share one, such as ANONYMOUS
-            values = known.map(lambda identifier: make_pseudonym(identifier, key), na_action="ignore")
+            values = hide_identifiers(values, key)
         if name not in table and values.notna().any():
             columns[name] = values
     return table.assign(**columns)
+
+
+def hide_identifiers(values: pd.Series, key: bytes) -> pd.Series:
+    """Pseudonyms in place of identifiers; None for a word that stands for no identifier."""
+    known = blank_ids(values)  # files without names often share one, such as ANONYMOUS
+    return known.map(lambda identifier: make_pseudonym(identifier, key), na_action="ignore")
 
 
 def is_dicom_path(image: str) -> bool:
@@ -117,12 +123,20 @@ def find_site(dataset: Dataset) -> str:
 
 def find_lesion(dataset: Dataset) -> str:
     """The lesion's identifier: a tracking UID or identifier, else that of the specimen."""
-    for keyword in ("TrackingUID", "TrackingID"):
-        value = clean_value(dataset.get(keyword))
+    value = find_filled(dataset, ("TrackingUID", "TrackingID"))
+    if value:
+        return value
+    for specimen in dataset.get("SpecimenDescriptionSequence") or ():
+        value = find_filled(specimen, ("SpecimenUID", "SpecimenIdentifier"))
         if value:
             return value
-    for specimen in dataset.get("SpecimenDescriptionSequence") or ():
-        value = clean_value(specimen.get("SpecimenUID")) or clean_value(specimen.get("SpecimenIdentifier"))
+    return ""
+
+
+def find_filled(dataset: Dataset, keywords: Sequence[str]) -> str:
+    """The first of some attributes that is filled, "" where none is."""
+    for keyword in keywords:
+        value = clean_value(dataset.get(keyword))
         if value:
             return value
     return ""

@@ -85,11 +85,13 @@ def describe_classes(classes: dict[str, str]) -> list[str]:
     words_of: dict[str, list[str]] = {}
     for word, group in classes.items():
         words_of.setdefault(group, []).append(word)
-    meanings = []
-    for group, words in words_of.items():
-        more = " ..." if len(words) > MAX_DESCRIBED_WORDS else ""
-        meanings.append(f"{group}: {', '.join(words[:MAX_DESCRIBED_WORDS])}{more}")
-    return meanings
+    return [f"{group}: {list_some(words)}" for group, words in words_of.items()]
+
+
+def list_some(words: list[str]) -> str:
+    """The first `MAX_DESCRIBED_WORDS` words, and whether there are more."""
+    more = " ..." if len(words) > MAX_DESCRIBED_WORDS else ""
+    return ", ".join(words[:MAX_DESCRIBED_WORDS]) + more
 
 
 def make_options(

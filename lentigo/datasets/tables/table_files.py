@@ -59,11 +59,7 @@ def read_table(path: Path) -> pd.DataFrame:
         DataError: It is no such file, or cannot be read.
     """
     try:
-        if path.suffix.lower() == ".parquet":
-            table = tidy_parquet(pd.read_parquet(path))
-        else:
-            refuse_other_kinds(path)
-            table = read_delimited(path, WORD_COLUMNS)
+        table = read_any_file(path)
     except ImportError as error:
         raise DataError(
             f"{path}: reading Parquet needs pyarrow; expected it to be installed: {tell_install('parquet')}"
@@ -71,6 +67,14 @@ def read_table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
         raise DataError(explain_table(path, error)) from error
     return blank_words(rename_columns(table))
+
+
+def read_any_file(path: Path) -> pd.DataFrame:
+    """The rows of a Parquet file, or of one with separators. Raises `ImportError`, `OSError`, `ValueError`."""
+    if path.suffix.lower() == ".parquet":
+        return tidy_parquet(pd.read_parquet(path))
+    refuse_other_kinds(path)
+    return read_delimited(path, WORD_COLUMNS)
 
 
 def blank_words(table: pd.DataFrame) -> pd.DataFrame:

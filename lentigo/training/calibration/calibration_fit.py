@@ -58,12 +58,17 @@ def choose_map(logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) ->
     best_losses = cross_validate(fit_platt, logits, malignant, groups)
     for fit in (fit_beta, fit_isotonic):
         losses = cross_validate(fit, logits, malignant, groups)
-        gains = best_losses - losses
-        # By more than one standard error, or a freer map is only luck
-        if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)):
+        if are_clearly_lower(losses, best_losses):
             best_fit = fit
             best_losses = losses
     return best_fit(logits, malignant)
+
+
+def are_clearly_lower(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Whether losses, float (n,), are lower than others of the same photographs."""
+    gains = others - losses
+    # By more than one standard error, or a freer map is only luck
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def cross_validate(fit: Fit, logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.common.files import require_writable
-from lentigo.common.json_values import parse_json, write_json
+from lentigo.common.json_values import read_object, write_json
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.run_folder import keep_settings
 
@@ -102,14 +102,11 @@ class StudyFolder:
         if not path.is_file():
             return None
         try:
-            facts = parse_json(path.read_bytes())
+            return read_object(path)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"{path}: is damaged ({error}); remove it, and the same call does the step again"
             ) from error
-        if not isinstance(facts, dict):
-            raise ModelError(f"{path}: holds no object; remove it, and the same call does the step again")
-        return facts
 
     def finish(self, step: str, facts: dict[str, Any]) -> dict[str, Any]:
         """Writes what a step found: from now on it is done.

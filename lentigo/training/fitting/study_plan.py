@@ -152,9 +152,12 @@ def list_recipe_words(recipe: Recipe) -> list[str]:
         value = getattr(recipe, name)
         if name == "name" or value == getattr(base, name):
             continue
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", str(value)]
+        words += spell_option(name.replace("_", "-"), value)
     return words
+
+
+def spell_option(name: str, value: Any) -> list[str]:
+    """The words of an option with a value: switches have none."""
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [f"--{name}", str(value)]

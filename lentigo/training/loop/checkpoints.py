@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ class Progression:
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)
+
+    def keep_best(self, score: float, epoch: int, weights: list[np.ndarray]) -> None:
+        """Takes an epoch for the best one of the stage.
+
+        Args:
+            score: Its validation score.
+            epoch: Its number, from 1.
+            weights: The model's variables.
+        """
+        self.best_score = score
+        self.best_epoch = epoch
+        self.best = weights
 
     def start_stage(self, stage: int) -> None:
         """Starts the next stage, and forgets the best epoch of the one before.
@@ -76,13 +89,15 @@ def save_checkpoint(path: Path, model: keras.Model, progression: Progression) ->
     # Facts as JSON, arrays as NumPy's: neither can run code when it is read
     facts = asdict(progression)
     del facts["best"]  # arrays, which JSON has not
-    arrays = {}
-    for number, variable in enumerate(list_state(model)):
-        arrays[f"state_{number:04}"] = keras.ops.convert_to_numpy(variable)
-    for number, value in enumerate(progression.best):
-        arrays[f"best_{number:04}"] = value
+    arrays = name_arrays("best_", progression.best)
+    arrays |= name_arrays("state_", map(keras.ops.convert_to_numpy, list_state(model)))
     with write_whole(path) as temporary:
         np.savez(temporary, facts=json.dumps(facts), **arrays)
+
+
+def name_arrays(prefix: str, arrays: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays by a prefix and their number, as `list_arrays` finds them again."""
+    return {f"{prefix}{number:04}": array for number, array in enumerate(arrays)}
 
 
 def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:

@@ -51,11 +51,20 @@ def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
             distribution = keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
             stack.enter_context(distribution.scope())
         if bf16:
-            before = keras.config.dtype_policy()
-            # Put back whatever happens: the policy belongs to the whole process
-            stack.callback(keras.config.set_dtype_policy, before)
-            keras.config.set_dtype_policy("mixed_bfloat16")
+            stack.enter_context(compute_in_bf16())
         yield max(1, len(chosen))
+
+
+@contextmanager
+def compute_in_bf16() -> Iterator[None]:
+    """Lets Keras compute in bfloat16, with float32 weights."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    # Put back whatever happens: the policy belongs to the whole process
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def choose_devices(devices: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -51,12 +53,14 @@ def order_rows(
     # Nothing else enters: a training that goes on after a stop sees what it would have seen
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     count = views or n
-    if cells is None:
-        rounds = -(-count // n)  # rounded up
-        rows = np.tile(rng.permutation(n), rounds)[:count]
-    else:
-        rows = draw_balanced(cells, count, rng)
+    rows = shuffle_rows(n, count, rng) if cells is None else draw_balanced(cells, count, rng)
     return share_batches(batch_rows(rows, recipe.batch_size))
+
+
+def shuffle_rows(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """As many rows as `count`, int, each of n once before one of them comes again."""
+    rounds = math.ceil(count / n)
+    return np.tile(rng.permutation(n), rounds)[:count]
 
 
 def batch_rows(rows: np.ndarray, size: int) -> list[np.ndarray]:
@@ -160,20 +164,26 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     Returns:
         The scores by name.
     """
-    model = stage.model
-    trained = None
-    if model.optimizer.use_ema:
-        trained = copy_variables(model.trainable_variables)
-        # Validation sees the average of the weights, since that is what is kept
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    scores = stage.validate()
-    if scores[stage.decides] > progression.best_score:
-        progression.best_score = scores[stage.decides]
-        progression.best_epoch = epoch
-        progression.best = copy_variables(model.weights)
-    if trained is not None:  # training goes on from the weights themselves, not from their average
-        assign_variables(model.trainable_variables, trained)
+    with use_average(stage.model):
+        scores = stage.validate()
+        score = scores[stage.decides]
+        if score > progression.best_score:
+            progression.keep_best(score, epoch, copy_variables(stage.model.weights))
     return scores
+
+
+@contextmanager
+def use_average(model: keras.Model) -> Iterator[None]:
+    """Puts the moving average of the weights, where there is one, in the place of the weights meanwhile."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    trained = copy_variables(model.trainable_variables)
+    # Validation sees the average of the weights, since that is what is kept
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    yield
+    # Training goes on from the weights themselves, not from their average
+    assign_variables(model.trainable_variables, trained)
 
 
 def assign_variables(variables: Iterable[keras.Variable], values: Iterable[np.ndarray]) -> None:

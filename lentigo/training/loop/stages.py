@@ -67,13 +67,7 @@ def compile_model(
         ema: Momentum of the moving average of the weights; 0: none.
         loss: None for cross-entropy on logits.
     """
-    optimizer = find_adamw()(
-        rate,
-        weight_decay=recipe.weight_decay,
-        use_ema=ema > 0,
-        ema_momentum=ema or 0.99,  # Keras asks for one between 0 and 1 even where it is not used
-        global_clipnorm=recipe.clip_norm or None,
-    )
+    optimizer = build_optimizer(recipe, rate, ema)
     if loss is None:
         loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
@@ -92,6 +86,19 @@ def count_steps(n: int, batch_size: int) -> int:
         The number of steps.
     """
     return -(-n // batch_size)
+
+
+def build_optimizer(
+    recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, ema: float
+) -> keras.optimizers.Optimizer:
+    """Adam with decoupled weight decay; the arguments are those of `compile_model`."""
+    return find_adamw()(
+        rate,
+        weight_decay=recipe.weight_decay,
+        use_ema=ema > 0,
+        ema_momentum=ema or 0.99,  # Keras asks for one between 0 and 1 even where it is not used
+        global_clipnorm=recipe.clip_norm or None,
+    )
 
 
 def plan_rate(

@@ -157,10 +157,17 @@ def make_update(model: keras.Model) -> Callable[..., tuple[Any, Any]]:
             logits = model(inputs, training=True)
             loss = model.loss(labels, logits, sample_weight=weights)
         optimizer.apply(tape.gradient(loss, values), variables)
-        if logits.shape.rank == 2:  # the first column is the class, others are diagnoses
-            logits = logits[:, :1]
-            labels = labels[:, :1]
-        correct = (logits > 0) == (labels > 0.5)
-        return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
+        return loss, measure_accuracy(logits, labels)
 
     return update
+
+
+def measure_accuracy(logits: Any, labels: Any) -> Any:
+    """The accuracy of the classes, at 0.5, of a batch; tensors of TensorFlow."""
+    import tensorflow as tf
+
+    if logits.shape.rank == 2:  # the first column is the class, others are diagnoses
+        logits = logits[:, :1]
+        labels = labels[:, :1]
+    correct = (logits > 0) == (labels > 0.5)
+    return tf.reduce_mean(tf.cast(correct, tf.float32))

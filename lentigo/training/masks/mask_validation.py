@@ -37,15 +37,16 @@ def open_predictor(graph: Path | bytes, precision: str | None) -> PredictMasks:
         What gives the logits of masks.
     """
     session = Session(graph, precision=precision)
+    # A graph in training ends in the logits, a finished one in probabilities
+    if "mask" in session.names:
+        return lambda images: find_logits(session.run(images)["mask"])
+    output = session.names[0]
+    return lambda images: session.run(images)[output]
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        # A graph in training ends in the logits, a finished one in probabilities
-        if "mask" not in session.names:
-            return session.run(images)[session.names[0]]
-        probability = session.run(images)["mask"]
-        return logit(np.clip(probability, MIN_MASK_PROBABILITY, 1 - MIN_MASK_PROBABILITY))
 
-    return predict
+def find_logits(probability: np.ndarray) -> np.ndarray:
+    """The logits of masks; finite where a probability is 0 or 1."""
+    return logit(np.clip(probability, MIN_MASK_PROBABILITY, 1 - MIN_MASK_PROBABILITY))
 
 
 def score_masks(masks: MaskSet, predict: PredictMasks) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,8 @@ class Protocol:
         """Seed and fold of each unit of work of one backbone."""
         # A whole network takes long: one split for each seed, no folds
         folds = 1 if self.recipe.finetune else self.folds
-        units = []
-        for seed in range(self.recipe.seed, self.recipe.seed + self.seeds):
-            units += [(seed, fold) for fold in range(folds)]
-        return units
+        seeds = range(self.recipe.seed, self.recipe.seed + self.seeds)
+        return list(product(seeds, range(folds)))
 
     def describe(self, pool: Pool) -> dict[str, Any]:
         """Describes what the units of one comparison share.
@@ -190,11 +189,8 @@ def list_backbones(names: Sequence[str]) -> list[Backbone]:
 def describe_comparison(pool: Pool, protocol: Protocol) -> dict[str, Any]:
     """What a comparison says of its photographs and its protocol."""
     return {
-        "n": len(pool.dataset),
-        "n_malignant": int(pool.dataset.malignant.sum()),
+        **pool.describe(),
         "groups": pool.dataset.n_groups,
-        "duplicates": pool.duplicates,
-        "data_fingerprint": pool.dataset.fingerprint,
         "recipe": asdict(protocol.recipe),
         "folds": None if protocol.recipe.finetune else protocol.folds,
         "seeds": protocol.seeds,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
-from lentigo.errors import DataError, UsageError
+from lentigo.datasets.dataset import Dataset, DataSource
+from lentigo.errors import UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
-from lentigo.splits.split_choice import choose_splits
+from lentigo.splits.split_choice import choose_splits, require_groups
 from lentigo.training.training_set import drop_test, load_labelled
 
 MAX_FOLDS = 20
+FEWER_FOLDS = "one for each fold: add photographs, or ask for fewer with --folds"
 Watch = Callable[[int, float], None]  # is told each fold and its AUROC; may end the trial
 
 
@@ -30,6 +32,15 @@ class Pool:
 
     dataset: Dataset
     duplicates: dict[str, int] | None
+
+    def describe(self) -> dict[str, Any]:
+        """What a comparison and a search say of their photographs."""
+        return {
+            "n": len(self.dataset),
+            "n_malignant": int(self.dataset.malignant.sum()),
+            "duplicates": self.duplicates,
+            "data_fingerprint": self.dataset.fingerprint,
+        }
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -80,16 +91,7 @@ def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
         DataError: A class has fewer groups than folds.
     """
     check_folds(folds)
-    for name in CLASSES:
-        of_class = (dataset.table["label"] == name).to_numpy()
-        count = len(np.unique(dataset.groups[of_class]))
-        if count < folds:
-            noun = "group" if count == 1 else "groups"
-            raise DataError(
-                f"{dataset.name}: {count} {noun} (patients, lesions or pictures) of the class {name} outside "
-                f"the test split; expected {folds} at least, one for each fold: add photographs, or ask for "
-                "fewer with --folds"
-            )
+    require_groups(dataset, dataset.groups, folds, cure=FEWER_FOLDS, place=" outside the test split")
     shares = {str(fold): 1 / folds for fold in range(folds)}
     # No fold is given before
     all_free = np.full(len(dataset), -1)

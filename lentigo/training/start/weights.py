@@ -33,14 +33,20 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
         raise UsageError(
             f"{folder}: no such folder; expected one with weight files such as {backbone.name}.weights.h5"
         )
-    found = []
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix == ".h5" and path.name.lower().startswith(backbone.name):
-            found.append(path)
+    found = list_weight_files(backbone, Path(folder))
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise ModelError(f"{folder}: {names} are all for {backbone.name}; expected one: move the others away")
     return found[0] if found else "imagenet"
+
+
+def list_weight_files(backbone: Backbone, folder: Path) -> list[Path]:
+    """The files of a folder that are named as weights of a backbone, sorted."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".h5" and path.name.lower().startswith(backbone.name):
+            found.append(path)
+    return found
 
 
 def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from lentigo.common.json_values import parse_json, replace_nan, write_json
+from lentigo.common.json_values import read_object, replace_nan, write_json
 from lentigo.common.statistics.intervals import TAIL
 from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
@@ -47,13 +47,12 @@ class Confirmation:
 
     def to_json(self) -> dict[str, Any]:
         """Every number; what does not exist is null."""
-        gain = {**self.gain.to_json(), "p": replace_nan(self.gain.p)}
         return {
             "n": self.n,
             "n_malignant": self.n_malignant,
             "default": list(self.default),
             "best": list(self.best),
-            "gain": gain,
+            "gain": replace_nan(self.gain.to_json()),
         }
 
 
@@ -87,14 +86,17 @@ def read_logits(path: Path, count: int) -> dict[str, Any]:
     it is damaged: then it is measured again.
     """
     try:
-        facts = parse_json(path.read_bytes())
-        for name in ("default", "best"):
-            logits = np.array(facts[name], float)
-            if logits.ndim != 2 or logits.shape[1] != count or not np.isfinite(logits).all():
-                return {}
+        facts = read_object(path)
+        is_whole = are_logits(facts["default"], count) and are_logits(facts["best"], count)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return facts
+    return facts if is_whole else {}
+
+
+def are_logits(values: Any, count: int) -> bool:
+    """Whether values are numbers of as many photographs, (k, count). Raises `ValueError` and `TypeError`."""
+    logits = np.array(values, float)
+    return logits.ndim == 2 and logits.shape[1] == count and bool(np.isfinite(logits).all())
 
 
 def compare_logits(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> Confirmation:

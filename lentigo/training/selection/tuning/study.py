@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from lentigo.common.files import is_running
 from lentigo.errors import ModelError
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.folds import Watch
@@ -55,16 +56,7 @@ def is_gone(trial: FrozenTrial) -> bool:
     """Whether the process of this machine that made a trial has ended; False for another machine's."""
     host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
     # What another machine is doing cannot be seen from here
-    if host != platform.node() or int(process) == os.getpid():
-        return False
-    try:
-        # Signal 0 asks whether the process is there, and does nothing to it
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    return host == platform.node() and not is_running(int(process))
 
 
 def count_finished(study: optuna.Study) -> int:

@@ -184,14 +184,11 @@ def confirm_best(
 def describe_search(plan: Plan, pool: Pool, n_confirming: int, n_searched: int) -> dict[str, Any]:
     """What a finished search says of its photographs and its folds."""
     return {
+        **pool.describe(),
         "folds": plan.folds,
         "seed": plan.recipe.seed,
-        "n": len(pool.dataset),
-        "n_malignant": int(pool.dataset.malignant.sum()),
         "n_searched": n_searched,
         "n_confirming": n_confirming,
-        "duplicates": pool.duplicates,
-        "data_fingerprint": pool.dataset.fingerprint,
     }
 
 

@@ -58,11 +58,8 @@ class Tuning(Summarized):
     @property
     def failed(self) -> list[dict[str, Any]]:
         """Number and error of each trial that failed."""
-        rows = self.table[self.table["state"] == "fail"]
-        failed = []
-        for number, error in zip(rows["number"], rows["error"], strict=True):
-            failed.append({"trial": int(number), "error": error})
-        return failed
+        rows = self.table.loc[self.table["state"] == "fail", ["number", "error"]]
+        return rows.rename(columns={"number": "trial"}).to_dict("records")
 
     def to_json(self) -> dict[str, Any]:
         """Every number; the trials themselves are in the table."""
