@@ -37,14 +37,19 @@ def find_completion(arguments: list[str]) -> tuple[str, str] | None:
     if option not in OPTIONS:
         return None
     names = [word for word in [name, *arguments[1:]] if word]
-    if len(names) > 1:
-        raise UsageError(f"{option}: {' '.join(names)}: expected one shell: {', '.join(SHELLS)}")
     if not names:
         return option, detect_shell(option)
+    return option, choose_shell(option, names)
+
+
+def choose_shell(option: str, names: list[str]) -> str:
+    """The one shell that is named. Raises `UsageError`."""
+    if len(names) > 1:
+        raise UsageError(f"{option}: {' '.join(names)}: expected one shell: {', '.join(SHELLS)}")
     shell = names[0].lower()
     if shell not in SHELLS:
         raise UsageError(f"{option}: {names[0]}: expected one of {', '.join(SHELLS)}")
-    return option, shell
+    return shell
 
 
 def detect_shell(option: str) -> str:

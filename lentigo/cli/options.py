@@ -153,22 +153,25 @@ def table_options(command: Callable) -> Callable:
 
     @functools.wraps(command)  # its name and help stay
     def run(**values: Any) -> Any:
-        image = values.pop("image_column")
-        label = values.pop("label_column")
-        meanings = values.pop("meanings")
-        addresses = values.pop("addresses")
-        columns = None
-        if image is not None or label is not None or meanings or addresses:
-            from lentigo.datasets.tables.options import make_options
-
-            columns = make_options(image, label, meanings or (), addresses=addresses)
-        return command(**values, columns=columns)
+        given = {name: values.pop(name) for name in TABLE_OPTIONS}
+        return command(**values, columns=make_columns(**given))
 
     own, changes = split_parameters(command)
     shown = [parameter for parameter in own if parameter.name != "columns"]
     for name, (annotation, default) in TABLE_OPTIONS.items():
         shown.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
     return replace_parameters(run, [*shown, *changes])
+
+
+def make_columns(
+    image_column: str | None, label_column: str | None, meanings: list[str] | None, addresses: bool
+) -> Any:
+    """A `TableOptions` of the options that were given; None where none was."""
+    if image_column is None and label_column is None and not meanings and not addresses:
+        return None
+    from lentigo.datasets.tables.options import make_options
+
+    return make_options(image_column, label_column, meanings or (), addresses=addresses)
 
 
 def recipe_options(command: Callable) -> Callable:

@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 
 from lentigo._version import __version__
 from lentigo.clinical.identifiers import derive_uid
+from lentigo.common.files import write_bytes
 from lentigo.errors import UsageError
 from lentigo.images.decoding.jpeg_segments import keeps_coefficients, list_segments
 from lentigo.images.photographs import decode_image
@@ -44,6 +46,15 @@ KEPT_SEGMENTS = frozenset({0xE0, 0xE2, 0xEE})  # JFIF, colour profile, Adobe's c
 COMMENTS = frozenset({*range(0xE0, 0xF0), 0xFE})
 FULL_SAMPLING = 0x11
 JPEG_START = b"\xff\xd8"  # the marker with which every JPEG begins
+# Attributes of pixels as they are stored here: red, green and blue of 8 bits each, side by side
+PIXEL_FORMAT = {
+    "SamplesPerPixel": 3,
+    "PlanarConfiguration": 0,
+    "BitsAllocated": 8,
+    "BitsStored": 8,
+    "HighBit": 7,
+    "PixelRepresentation": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -162,12 +173,8 @@ def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
     """Sets the pixels and how they are stored."""
     pixels = decode_image(content, name, None)
     dataset.Rows, dataset.Columns = pixels.shape[:2]
-    dataset.SamplesPerPixel = 3
-    dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = 8
-    dataset.BitsStored = 8
-    dataset.HighBit = 7
-    dataset.PixelRepresentation = 0
+    for keyword, value in PIXEL_FORMAT.items():
+        setattr(dataset, keyword, value)
     if is_plain_jpeg(content):
         keep_jpeg(dataset, content, pixels)
     else:
@@ -252,6 +259,19 @@ def strip_comments(content: bytes) -> bytes:
             kept += content[place : place + length]
         place += length
     return bytes(kept) + content[place:]
+
+
+def write_object(path: Path, dataset: Dataset) -> None:
+    """Writes a data set as a DICOM file, whole or not at all.
+
+    Args:
+        path: The file to be written.
+        dataset: With its `file_meta`.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
+    """
+    write_bytes(path, encode_object(dataset))
 
 
 def encode_object(dataset: Dataset) -> bytes:

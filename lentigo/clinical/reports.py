@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lentigo.clinical.findings import list_findings
-from lentigo.clinical.photograph_object import Subject, encode_object
+from lentigo.clinical.photograph_object import Subject, write_object
 from lentigo.clinical.sources import Source, open_source
-from lentigo.common.files import write_whole
 from lentigo.common.json_values import write_json
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_files import find_file_spacing
@@ -118,8 +117,7 @@ def write_files(report: Report, files: Mapping[str, Path]) -> dict[str, str]:
     objects = {"sr": report.structured, "seg": report.segmentation}
     for kind, made in objects.items():
         if kind in files and made is not None:
-            with write_whole(files[kind]) as temporary:
-                temporary.write_bytes(encode_object(made))
+            write_object(files[kind], made)
             written[kind] = str(files[kind])
     if "fhir" in files:
         write_json(files["fhir"], report.fhir)

@@ -160,12 +160,9 @@ def list_measurements(findings: Findings) -> list[sr.Measurement]:
 
     measurements = []
     for number in findings.numbers:
-        measurement = sr.Measurement(
-            name=sr.CodedConcept(*number.name),
-            value=shorten_number(number.value),
-            unit=sr.CodedConcept(*number.unit),
-        )
-        measurements.append(measurement)
+        name = sr.CodedConcept(*number.name)
+        unit = sr.CodedConcept(*number.unit)
+        measurements.append(sr.Measurement(name, value=shorten_number(number.value), unit=unit))
     return measurements
 
 

@@ -164,11 +164,17 @@ def select_instances(
         if not uid or uid in seen or read_value(attributes, SOP_CLASS) not in classes:
             continue
         seen.add(uid)
-        count = read_value(attributes, NUMBER_OF_FRAMES) or "1"
-        # The server may say anything there
-        is_number = count.isdecimal() and len(count) <= MAX_COUNT_DIGITS
-        frames = min(max(1, int(count)), MAX_FRAMES) if is_number else 1
+        frames = read_frame_count(attributes)
         yield Instance(study, read_value(attributes, SERIES_UID), uid, frames)
+
+
+def read_frame_count(attributes: dict[str, Any]) -> int:
+    """The frames of an image as a server lists it, 1 to `MAX_FRAMES`."""
+    count = read_value(attributes, NUMBER_OF_FRAMES) or "1"
+    # The server may say anything there
+    if not count.isdecimal() or len(count) > MAX_COUNT_DIGITS:
+        return 1
+    return min(max(1, int(count)), MAX_FRAMES)
 
 
 def answer_instance(

@@ -118,6 +118,20 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes bytes, whole or not at all.
+
+    Args:
+        path: The file to be written.
+        content: Of the file.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
+    """
+    with write_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_csv(path: str | Path, table: Any) -> None:
     """Writes a pandas table as CSV, whole or not at all.
 

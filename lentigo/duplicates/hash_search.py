@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lentigo.common.parallel.threads import open_pool
+from lentigo.common.parallel.threads import map_images
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.perceptual_hashes import (
     FREQUENCIES,
@@ -72,9 +72,7 @@ def find_similar_hashes(
     index = HashIndex(hashes)
     if not index.size:
         return [()] * len(images)
-    with open_pool(threads) as pool:
-        results = pool.map(index.find_image, images)
-        return list(progress(results, total=len(images), label="known pictures"))
+    return map_images(index.find_image, images, threads, progress, "known pictures")
 
 
 def turn_waves(waves: np.ndarray) -> np.ndarray:
@@ -117,12 +115,16 @@ def find_limit(frame: np.ndarray) -> float:
     Returns:
         `SPOT_LIMIT` for a small dark spot on even skin, else `LIMIT`.
     """
-    window = cut_window(frame, (1.0, 1.0), 0.0)
     # The fourth moment: a small dark spot on even skin is one far outlier
-    excess = window - window.mean()
+    window = cut_window(frame, (1.0, 1.0), 0.0)
+    return SPOT_LIMIT if measure_kurtosis(window) > SPOT_KURTOSIS else LIMIT
+
+
+def measure_kurtosis(values: np.ndarray) -> float:
+    """The fourth moment of values over the square of their variance; 3 where they are normal."""
+    excess = values - values.mean()
     variance = float(np.mean(excess**2))
-    kurtosis = float(np.mean(excess**4)) / max(variance**2, 1e-9)
-    return SPOT_LIMIT if kurtosis > SPOT_KURTOSIS else LIMIT
+    return float(np.mean(excess**4)) / max(variance**2, 1e-9)
 
 
 class HashIndex:

@@ -103,14 +103,9 @@ def is_unsure(turned: Alignment | None) -> bool:
 
 def choose_alignment(by_features: list[Alignment], turned: Alignment | None) -> Alignment | None:
     """The best alignment that is good enough: of those found by features, and of the turned whole."""
-    many = []
-    few = []
     # Many features may agree on a weaker score: chance does not lay nine on one map
-    for alignment in by_features:
-        if alignment.features >= MANY_FEATURES:
-            many.append(alignment)
-        else:
-            few.append(alignment)
+    many = [alignment for alignment in by_features if alignment.features >= MANY_FEATURES]
+    few = [alignment for alignment in by_features if alignment.features < MANY_FEATURES]
     return choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), turned], 0)
 
 

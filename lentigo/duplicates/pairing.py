@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.common.parallel.threads import open_pool
+from lentigo.common.parallel.threads import map_images, open_pool
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
@@ -63,9 +63,7 @@ def find_duplicates(
     """
     images, problems = list_files(data)
     check_count("embeddings", embeddings, len(images))
-    with open_pool(threads) as pool:
-        results = pool.map(take_fingerprint, images)
-        fingerprints = list(progress(results, total=len(images), label="photographs"))
+    fingerprints = map_images(take_fingerprint, images, threads, progress, "photographs")
     duplicates = pair_fingerprints(
         images, fingerprints, embeddings=embeddings, threads=threads, progress=progress
     )

@@ -20,7 +20,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from lentigo.common.parallel.threads import open_pool
+from lentigo.common.parallel.threads import map_images
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ImageError
 from lentigo.images.photographs import view_image
@@ -55,9 +55,7 @@ def hash_images(
         uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros, which match
         nothing.
     """
-    with open_pool(threads) as pool:
-        results = pool.map(hash_image, images)
-        hashes = list(progress(results, total=len(images), label="picture hashes"))
+    hashes = map_images(hash_image, images, threads, progress, "picture hashes")
     return np.array(hashes, dtype=np.uint8).reshape(-1, BYTES)
 
 

@@ -136,11 +136,8 @@ def load_search(contents: list[str], wider: bool) -> Duplicates | None:
         paths += list_wider(len(contents))
     for path in paths:
         found = read_search(path)
-        if found is None or not set(contents) <= set(found.images):
-            continue
-        if list(found.images) == contents:
-            return found
-        return narrow_duplicates(found, contents)
+        if found is not None and set(contents) <= set(found.images):
+            return found if list(found.images) == contents else narrow_duplicates(found, contents)
     return None
 
 
@@ -166,18 +163,17 @@ def read_search(path: Path) -> Duplicates | None:
     if kept is None:
         return None
     try:
-        facts = json.loads(kept)
-        # A file that was renamed or is of another engine is not what it says
-        if facts["engine"] != ENGINE or path.name != name_search(facts["contents"]):
-            raise ValueError(path)
-        return read_kept(facts)
+        return read_kept(path, json.loads(kept))
     except (ValueError, KeyError, TypeError, IndexError):
         remove_from_cache(path)
         return None
 
 
-def read_kept(facts: dict[str, Any]) -> Duplicates:
-    """The duplicates that `keep_search` wrote."""
+def read_kept(path: Path, facts: dict[str, Any]) -> Duplicates:
+    """The duplicates that `keep_search` wrote. Raises `ValueError` for a file that is another one's."""
+    # A file that was renamed or is of another engine is not what it says
+    if facts["engine"] != ENGINE or path.name != name_search(facts["contents"]):
+        raise ValueError(path)
     contents = list(map(str, facts["contents"]))
     problems = []
     for digest, error in zip(contents, facts["problems"], strict=True):

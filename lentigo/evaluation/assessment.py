@@ -14,6 +14,7 @@ from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource, name_split, select_split
+from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
@@ -315,11 +316,9 @@ def measure_answered(
 
 def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> DiagnosisScores | None:
     """How well diagnoses are told apart; None where the model gives none or the data set names none."""
-    rows = []
-    for prediction in predictions:
-        if prediction.diagnosis is None:
-            # One without it is enough: the model has no such output
-            return None
-        rows.append(list(prediction.diagnosis.values()))
-    # Probabilities are float (n, 7), in the order of `DIAGNOSES`
-    return measure_diagnoses(dataset.diagnosis_numbers, np.array(rows), dataset.groups)
+    diagnoses = [prediction.diagnosis for prediction in predictions if prediction.diagnosis is not None]
+    # One without it is enough: the model has no such output
+    if len(diagnoses) < len(predictions):
+        return None
+    probabilities = pd.DataFrame(diagnoses, columns=list(DIAGNOSES)).to_numpy()  # float (n, 7)
+    return measure_diagnoses(dataset.diagnosis_numbers, probabilities, dataset.groups)

@@ -124,23 +124,9 @@ class Contamination:
                 f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): "
                 "its numbers here are too good"
             )
-        # From the greatest doubt to the smallest: only the first that holds is said
-        if not self.learned_from:
-            notes.append(
-                f"not known: what {self.model} has learned from is not listed in it, so photographs of its "
-                "training may be among these"
-            )
-        elif not self.by_content:
-            notes.append(
-                f"not known: photographs of the training of {self.model} were looked for by their files "
-                "alone, not by what they show"
-            )
-        elif self.not_known:
-            notes.append(
-                f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that "
-                f"{self.model} has learned from, since no hash of them was kept: duplicates of them in other "
-                "files are not recognised, and may be among these"
-            )
+        doubt = self._describe_doubt()
+        if doubt:
+            notes.append(doubt)
         # Crops are found by pixels alone, so the files of the training must still be there
         if self.by_content and self.searched < self.learned_from:
             notes.append(
@@ -149,6 +135,27 @@ class Contamination:
                 "they were"
             )
         return tuple(notes)
+
+    def _describe_doubt(self) -> str:
+        """What is not known of the photographs that were learned from; "" where all is known."""
+        # From the greatest doubt to the smallest: only the first that holds is said
+        if not self.learned_from:
+            return (
+                f"not known: what {self.model} has learned from is not listed in it, so photographs of its "
+                "training may be among these"
+            )
+        if not self.by_content:
+            return (
+                f"not known: photographs of the training of {self.model} were looked for by their files "
+                "alone, not by what they show"
+            )
+        if self.not_known:
+            return (
+                f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that "
+                f"{self.model} has learned from, since no hash of them was kept: duplicates of them in other "
+                "files are not recognised, and may be among these"
+            )
+        return ""
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the photographs that were found; null for what was not searched."""

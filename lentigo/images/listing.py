@@ -69,8 +69,7 @@ def list_images(names: Iterable[ImageSource]) -> Iterator[ImageSource | Problem]
         elif os.path.isdir(name):
             yield from list_folder(Path(name))
         else:
-            for image in expand_file(spell_name(name)):
-                yield Path(image)
+            yield from map(Path, expand_file(spell_name(name)))
 
 
 def list_folder(folder: Path) -> Iterator[Path | Problem]:

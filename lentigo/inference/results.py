@@ -98,6 +98,13 @@ class Prediction(Summarized):
             return None
         return max(self.diagnosis, key=self.diagnosis.__getitem__)
 
+    @property
+    def likeness(self) -> str:
+        """What the lesion is like, in words; "" where the RUN tells no diagnoses apart."""
+        if not self.diagnosis or not self.likeliest:
+            return ""
+        return f"like {self.likeliest.replace('_', ' ')} ({self.diagnosis[self.likeliest]:.2f})"
+
     def to_row(self) -> dict[str, Any]:
         """A row of a table: the likeliest diagnosis, and the probability of each in a column of its own."""
         row = self._list_entries()
@@ -131,13 +138,8 @@ class Prediction(Summarized):
 
     def list_remarks(self) -> list[str]:
         """Why it is uncertain, or what the lesion is like; then the flaws of the photograph."""
-        remarks = []
-        if self.reason:
-            remarks.append(self.reason)
-        elif self.diagnosis and self.likeliest:
-            share = self.diagnosis[self.likeliest]
-            remarks.append(f"like {self.likeliest.replace('_', ' ')} ({share:.2f})")
-        return [*remarks, *self.warnings]
+        remark = self.reason or self.likeness
+        return [remark, *self.warnings] if remark else list(self.warnings)
 
     def _list_entries(self) -> dict[str, Any]:
         """All fields but the picture, which is none of the answer."""

@@ -115,11 +115,16 @@ def is_plain_name(name: Any) -> bool:
         return False
     if PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
         return False  # it leads into a folder
-    if ":" in name or DEVICES.fullmatch(name):
-        return False  # a stream, a drive or a device of Windows
     is_short = len(name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES
+    return is_short and is_plain_on_windows(name)
+
+
+def is_plain_on_windows(name: str) -> bool:
+    """Whether Windows takes a name for that of a file, and leaves it as it is."""
+    if ":" in name or DEVICES.fullmatch(name):
+        return False  # a stream, a drive or a device
     # Windows leaves out spaces and dots at the end, so that two names would be one file
-    return is_short and name == name.strip() and not name.endswith(".")
+    return name == name.strip() and not name.endswith(".")
 
 
 TEXT = Kind("a text", lambda value: isinstance(value, str))

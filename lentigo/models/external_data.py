@@ -43,20 +43,25 @@ def list_external_files(path: Path) -> set[str]:
         path: Of the graph.
     """
     try:
-        with path.open("rb") as file:
-            # Of hundreds of megabytes few pages are looked at
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        names = set()
-        for key, value in walk(memoryview(content), "model", 0):
-            if key == LOCATION:
-                names.add(value.decode("utf-8", "surrogateescape"))
-        return names
+        return read_locations(path)
     except (ValueError, IndexError) as error:
         raise ModelError(f"{path}: is no ONNX graph ({error}); copy the RUN again from its source") from error
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror or error}); copy the RUN again from its source"
         ) from error
+
+
+def read_locations(path: Path) -> set[str]:
+    """What the tensors of a graph name as their files. Raises `OSError`, `ValueError` and `IndexError`."""
+    with path.open("rb") as file:
+        # Of hundreds of megabytes few pages are looked at
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    names = set()
+    for key, value in walk(memoryview(content), "model", 0):
+        if key == LOCATION:
+            names.add(value.decode("utf-8", "surrogateescape"))
+    return names
 
 
 def walk(message: memoryview, kind: str, depth: int) -> Iterator[tuple[bytes, bytes]]:

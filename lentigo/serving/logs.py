@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from lentigo.serving.rate_limiter import RateLimiter
 
@@ -41,11 +41,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = read_object(record.getMessage())
         if facts is None:
-            facts = {
-                "level": record.levelname.lower(),
-                "log": record.name,
-                "message": shorten(record.getMessage(), MAX_MESSAGE_LENGTH),
-            }
+            facts = describe_record(record)
         if record.exc_info:
             facts["trace"] = shorten(self.formatException(record.exc_info), MAX_TRACE_LENGTH)
         dropped = getattr(record, "dropped", 0)
@@ -62,6 +58,15 @@ def read_object(message: str) -> dict | None:
         return json.loads(message)
     except ValueError:
         return None
+
+
+def describe_record(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line of the log says of a message that is no JSON."""
+    return {
+        "level": record.levelname.lower(),
+        "log": record.name,
+        "message": shorten(record.getMessage(), MAX_MESSAGE_LENGTH),
+    }
 
 
 def shorten(text: str, max_length: int) -> str:

@@ -96,18 +96,23 @@ def describe_service(service: Service, listener: socket.socket) -> dict[str, Any
     """Address, model, store, folders of photographs and of known lesions, for whoever started the
     service.
     """
-    name, number = listener.getsockname()[:2]  # of IPv6 two more follow
-    if ":" in name:  # IPv6
-        name = f"[{name}]"
     folder = service.settings.image_folder
     index = service.settings.index
     return {
-        "url": f"http://{name}:{number}",
+        "url": name_url(listener),
         "model": service.pool.name,
         "store": service.store.database.place,
         "photographs": None if folder is None else str(folder),
         "known_cases": None if index is None else str(index),
     }
+
+
+def name_url(listener: socket.socket) -> str:
+    """The address of a socket, for people and their browsers."""
+    name, number = listener.getsockname()[:2]  # of IPv6 two more follow
+    if ":" in name:  # IPv6
+        name = f"[{name}]"
+    return f"http://{name}:{number}"
 
 
 def make_config(settings: Settings, app: Any) -> uvicorn.Config:

@@ -93,15 +93,19 @@ class WorkerGroup:
                 self.workers = [self.start() for _ in range(self.settings.workers)]
                 facts = [worker.wait_until_ready() for worker in self.workers]
                 on_ready(facts[0])
-                while not self.is_ending:
-                    # A sentinel is readable when its process has ended
-                    connection.wait([worker.process.sentinel for worker in self.workers])
-                    self.replace_dead()
+                self.watch()
             except LentigoError:
                 if not self.is_ending:  # else they were ended while they started
                     raise
             finally:
                 self.end_all()
+
+    def watch(self) -> None:
+        """Replaces workers that die, until the service is told to end."""
+        while not self.is_ending:
+            # A sentinel is readable when its process has ended
+            connection.wait([worker.process.sentinel for worker in self.workers])
+            self.replace_dead()
 
     def start(self) -> Worker:
         """Starts one worker."""

@@ -197,10 +197,8 @@ def number_splits(dataset: Dataset) -> np.ndarray:
 
 def span_splits(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last split, int (n,), numbers in `SPLITS`, that a photograph's group is in."""
-    joined = dataset
     # Duplicates join groups that no id joins
-    if duplicates is not None:
-        joined = join_duplicates(dataset, duplicates)
+    joined = dataset if duplicates is None else join_duplicates(dataset, duplicates)
     by_group = pd.Series(number_splits(dataset)).groupby(group_images(joined.table))
     return by_group.transform("min").to_numpy(), by_group.transform("max").to_numpy()
 

@@ -61,13 +61,11 @@ def data_to_dicom(
 
 def write_photograph(path: str, file: Path, kind: str, subject: Subject) -> dict[str, str]:
     """Writes a photograph as a DICOM object, whole or not at all; says where, and which."""
-    from lentigo.clinical.photograph_object import encode_object, make_photograph
-    from lentigo.common.files import write_whole
+    from lentigo.clinical.photograph_object import make_photograph, write_object
     from lentigo.images.image_contents import read_content
 
     made = make_photograph(read_content(path), path, kind, subject)
-    with write_whole(file) as temporary:
-        temporary.write_bytes(encode_object(made))
+    write_object(file, made)
     return {
         "image": path,
         "file": str(file),

@@ -204,11 +204,9 @@ def format_prediction(prediction: Prediction, figure: str | None) -> str:
     words = [f"{prediction.label:<{LABEL_WIDTH}} {number}  {prediction.image}"]
     if figure:
         words.append(figure)
-    if prediction.reason:
-        words.append(prediction.reason)
-    elif prediction.diagnosis and prediction.likeliest:
-        share = prediction.diagnosis[prediction.likeliest]
-        words.append(f"like {prediction.likeliest.replace('_', ' ')} ({share:.2f})")
+    remark = prediction.reason or prediction.likeness
+    if remark:
+        words.append(remark)
     return spell_controls("  ".join(words))
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lentigo.clinical.dimse.entities import VERIFICATION, make_entity
-from lentigo.clinical.photograph_object import encode_object
-from lentigo.common.files import write_whole
+from lentigo.clinical.photograph_object import write_object
 from lentigo.errors import HospitalError, UsageError
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class FolderDestination:
         Raises:
             SpaceError: Where the disk is full.
         """
-        with write_whole(self.folder / f"{dataset.SOPInstanceUID}.dcm") as temporary:
-            temporary.write_bytes(encode_object(dataset))
+        write_object(self.folder / f"{dataset.SOPInstanceUID}.dcm", dataset)
 
 
 @dataclass(frozen=True)

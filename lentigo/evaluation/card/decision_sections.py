@@ -118,13 +118,18 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         "it can exclude neither class, where it excludes both, and where it excludes that label. The risk "
         f"of excluding the true class: {format_fact(refusal.get('alpha'))}.",
     ]
-    counts = scores.get("refusals")
-    if counts:
-        lines.append(
-            f"Of {counts['n']:,} validation photographs {counts['out_of_distribution']:,} were too far, "
-            f"{counts['uncertain']:,} in doubt; the limits were set on these photographs."
-        )
+    lines += count_refusals(scores.get("refusals"))
     return Section("Refusal", tuple(lines))
+
+
+def count_refusals(counts: dict[str, int] | None) -> list[str]:
+    """A sentence on how many validation photographs were refused; none where that is not recorded."""
+    if not counts:
+        return []
+    return [
+        f"Of {counts['n']:,} validation photographs {counts['out_of_distribution']:,} were too far, "
+        f"{counts['uncertain']:,} in doubt; the limits were set on these photographs."
+    ]
 
 
 def describe_precision(card: dict[str, Any]) -> Section:

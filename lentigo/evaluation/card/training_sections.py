@@ -106,17 +106,19 @@ def list_data_facts(data: dict[str, Any], total: int) -> Table:
 
 def tabulate_columns(data: dict[str, Any], total: int) -> Table:
     """For how many photographs each fact about patient, lesion, licence and person is known."""
-    counts = data["known"]
-    rows = []
-    for name, title in COLUMN_TITLES.items():
-        known_for = "unknown"
-        if counts.get(name):
-            known_for = f"{counts[name]:,} of {total:,}"
-        # Searched and nothing found is another thing than not searched
-        elif name == "duplicate_group" and data.get("duplicates"):
-            known_for = "none found"
-        rows.append((title, known_for))
+    rows = [(title, count_known(data, name, total)) for name, title in COLUMN_TITLES.items()]
     return Table(("What", "Known for"), tuple(rows))
+
+
+def count_known(data: dict[str, Any], name: str, total: int) -> str:
+    """For how many photographs a column is known, in words."""
+    count = data["known"].get(name)
+    if count:
+        return f"{count:,} of {total:,}"
+    # Searched and nothing found is another thing than not searched
+    if name == "duplicate_group" and data.get("duplicates"):
+        return "none found"
+    return "unknown"
 
 
 def describe_licences(data: dict[str, Any], total: int) -> str:
@@ -189,6 +191,16 @@ def describe_class_weights(class_weights: bool | None) -> str:
     return "Classes were not weighed."
 
 
+def describe_spread(aurocs: list[float] | None) -> str:
+    """Between which AUROCs the heads of an ensemble are, in brackets; "" where they are not recorded."""
+    if not aurocs:
+        return ""
+    return (
+        f" (AUROC there {min(aurocs):.3f} to {max(aurocs):.3f}, a little too good, since the epoch was "
+        "chosen for it)"
+    )
+
+
 def describe_kept_weights(card: dict[str, Any]) -> str:
     """Which epochs, of how many networks."""
     ensemble = find(card, "ensemble")
@@ -196,13 +208,7 @@ def describe_kept_weights(card: dict[str, Any]) -> str:
         epoch = format_fact(find(card, "best_epoch"))
         return f"on validation, number {epoch} of the last stage in `{HISTORY}`. One network, no ensemble."
     # With folds, each head has its own best epoch and its own AUROC
-    spread = ""
-    aurocs = ensemble.get("aurocs")
-    if aurocs:
-        spread = (
-            f" (AUROC there {min(aurocs):.3f} to {max(aurocs):.3f}, a little too good, since the epoch was "
-            "chosen for it)"
-        )
+    spread = describe_spread(ensemble.get("aurocs"))
     return (
         f"on the fold that a head was trained without{spread}, of each of {ensemble['folds']} heads on one "
         f"backbone (epochs {format_fact(ensemble['best_epochs'])} in `{HISTORY}`). The answer is the mean of "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lentigo.evaluation.card.sections import (
@@ -134,12 +135,7 @@ def describe_biases(card: dict[str, Any]) -> Section:
         The section.
     """
     sources = find(card, "data", "sources") or ()
-    if len(sources) == 0:
-        origin = "Sources are unknown"
-    elif len(sources) == 1:
-        origin = "Photographs with a known source have the same one"
-    else:
-        origin = "Photographs come from several sources"
+    origin = describe_origin(sources)
     lines = []
     # Drawn lesions would make every result look better than it is: said before anything else
     if SYNTHETIC_SOURCE in sources:
@@ -160,6 +156,15 @@ def describe_biases(card: dict[str, Any]) -> Section:
     return Section("Limits and biases", tuple(lines))
 
 
+def describe_origin(sources: Sequence[str]) -> str:
+    """From how many sources photographs come, the beginning of a sentence."""
+    if len(sources) == 0:
+        return "Sources are unknown"
+    if len(sources) == 1:
+        return "Photographs with a known source have the same one"
+    return "Photographs come from several sources"
+
+
 def describe_compute(card: dict[str, Any]) -> Section:
     """Describes time, machine and software of the training.
 
@@ -173,15 +178,18 @@ def describe_compute(card: dict[str, Any]) -> Section:
     duration = format_fact(seconds)
     if seconds is not None:
         duration = f"{duration} seconds"
-    tables = []
-    libraries = find(card, "libraries")
-    if libraries:
-        rows = []
-        for name, version in libraries.items():
-            rows.append((format_fact(name), format_fact(version)))
-        tables.append(Table(("Software", "Version"), tuple(rows)))
     line = (
         f"Training took {duration} from start to finish, what the cache held not counted; machine: "
         f"{format_fact(find(card, 'machine'))}. Energy was not measured."
     )
-    return Section("Compute", (line,), tuple(tables))
+    return Section("Compute", (line,), tabulate_libraries(find(card, "libraries") or {}))
+
+
+def tabulate_libraries(libraries: dict[str, Any]) -> tuple[Table, ...]:
+    """A table of the versions of libraries; none where no version is recorded."""
+    if not libraries:
+        return ()
+    rows = []
+    for name, version in libraries.items():
+        rows.append((format_fact(name), format_fact(version)))
+    return (Table(("Software", "Version"), tuple(rows)),)

@@ -81,12 +81,10 @@ def match_at(iou: np.ndarray, threshold: float) -> list[bool]:
     free = np.ones(iou.shape[1], bool)  # true boxes that no box has found yet
     found = []
     for row in iou:
-        is_right = False
-        if free.any():
-            best = int(np.argmax(np.where(free, row, -1)))
-            is_right = bool(row[best] >= threshold)
-            if is_right:
-                free[best] = False
+        candidates = np.where(free, row, -1)
+        is_right = bool((candidates >= threshold).any())
+        if is_right:
+            free[np.argmax(candidates)] = False
         found.append(is_right)
     return found
 

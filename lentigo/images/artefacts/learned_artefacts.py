@@ -155,8 +155,8 @@ def is_whole(head: ArtefactHead) -> bool:
         return False
     if not head.bias.shape == head.limits.shape == (count,):
         return False
-    arrays = (head.weights, head.bias, head.limits)
-    return all(bool(np.isfinite(array).all()) for array in arrays)
+    numbers = np.concatenate([head.weights.ravel(), head.bias, head.limits])
+    return bool(np.isfinite(numbers).all())
 
 
 def describe_measured(found: Artefacts) -> np.ndarray:
@@ -182,10 +182,8 @@ def list_detectors(head: ArtefactHead | None) -> dict[str, str]:
     Returns:
         `BY_SHAPE`, `BY_HEAD` or `BY_EITHER` by kind.
     """
-    learned = () if head is None else head.kinds
-    detectors = {}
-    for kind in KINDS:
-        detectors[kind] = BY_EITHER if kind in learned else BY_SHAPE
-    for kind in learned:
-        detectors.setdefault(kind, BY_HEAD)
+    detectors = dict.fromkeys(KINDS, BY_SHAPE)
+    if head is not None:
+        for kind in head.kinds:
+            detectors[kind] = BY_EITHER if kind in KINDS else BY_HEAD
     return detectors

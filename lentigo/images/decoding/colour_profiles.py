@@ -44,18 +44,23 @@ def to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
 
 def apply_profile(image: Image.Image, mode: str, profile: bytes) -> Image.Image:
     """An image with the colours that a profile gives to the pixels of a source of that mode."""
-    if mode in COLOUR_MODES:
-        profile_mode = "RGB"
-    elif mode in GREY_MODES or mode.startswith("I"):
-        profile_mode = "L"
-    else:
+    profile_mode = name_profile_mode(mode)
+    if profile_mode is None:
         return image
     transform = find_transform(profile, profile_mode)
     if transform is None:
         return image
-    pixels = image if profile_mode == "RGB" else image.convert("L")
-    converted = ImageCms.applyTransform(pixels, transform)
+    converted = ImageCms.applyTransform(image.convert(profile_mode), transform)
     return image if converted is None else converted
+
+
+def name_profile_mode(mode: str) -> str | None:
+    """The mode whose colours the profile of a source of some mode says; None where it cannot be used."""
+    if mode in COLOUR_MODES:
+        return "RGB"
+    if mode in GREY_MODES or mode.startswith("I"):
+        return "L"
+    return None
 
 
 def is_other_gamma(gamma: float) -> bool:

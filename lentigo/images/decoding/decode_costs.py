@@ -191,12 +191,15 @@ def measure_segment(image: TiffImageFile) -> int:
     tags = image.tag_v2
     bits = read_tag(tags, _BITS_PER_SAMPLE, 8)
     samples = read_tag(tags, _SAMPLES_PER_PIXEL, 1)
+    return count_segment_pixels(image, tags) * samples * bits // 8
+
+
+def count_segment_pixels(image: TiffImageFile, tags: Mapping[int, Any]) -> int:
+    """Pixels of a tile, or of a strip as wide as the image."""
     if _TILE_WIDTH in tags:
-        pixels = read_tag(tags, _TILE_WIDTH, 1) * read_tag(tags, _TILE_LENGTH, 1)
-    else:
-        rows = min(image.height, read_tag(tags, _ROWS_PER_STRIP, image.height))
-        pixels = image.width * rows
-    return pixels * samples * bits // 8
+        return read_tag(tags, _TILE_WIDTH, 1) * read_tag(tags, _TILE_LENGTH, 1)
+    rows = min(image.height, read_tag(tags, _ROWS_PER_STRIP, image.height))
+    return image.width * rows
 
 
 def read_tag(tags: Mapping[int, Any], number: int, otherwise: int) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -116,11 +116,15 @@ def list_pages(image: Image.Image) -> list[Page]:
         except EOFError:
             break
         tags = cast("TiffImageFile", image).tag_v2
-        flags = tags.get(SUBFILE, 0)
-        is_marked = isinstance(flags, int) and bool(flags & PREVIEW_BITS)
-        is_old_preview = tags.get(OLD_SUBFILE, 1) == OLD_PREVIEW
-        pages.append(Page(number, image.size, is_marked or is_old_preview))
+        pages.append(Page(number, image.size, is_preview(tags)))
     return pages
+
+
+def is_preview(tags: Mapping[int, Any]) -> bool:
+    """Whether the tags of a page call it a preview."""
+    flags = tags.get(SUBFILE, 0)
+    is_marked = isinstance(flags, int) and bool(flags & PREVIEW_BITS)
+    return is_marked or tags.get(OLD_SUBFILE, 1) == OLD_PREVIEW
 
 
 def is_smaller_version(page: Page, chosen: Page, reopen: Callable[[], Image.Image]) -> bool:

@@ -130,6 +130,15 @@ def inflate(content: bytes, name: str) -> bytes:
     return meta + unpacked
 
 
+def is_deflated(content: bytes) -> bool:
+    """Whether the attributes of a file are deflated, by its meta information.
+
+    Args:
+        content: The file, or its beginning.
+    """
+    return DEFLATED.encode() in content[: find_meta_end(content)]
+
+
 def find_meta_end(content: bytes) -> int:
     """Where the file's meta information ends, by its own first element.
 

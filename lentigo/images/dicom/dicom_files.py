@@ -11,12 +11,11 @@ from lentigo.common.file_reading import open_regular, read_regular
 from lentigo.errors import ImageError
 from lentigo.images.decoding.formats import DICOM
 from lentigo.images.dicom.dicom_attributes import (
-    DEFLATED,
     MARK,
     PREAMBLE_BYTES,
     clean_value,
-    find_meta_end,
     find_spacing,
+    is_deflated,
     is_dicom,
     load_pydicom,
     mute_remarks,
@@ -111,7 +110,7 @@ def read_attributes(path: str, start: bytes) -> Dataset:
 
     A deflated file is read as a whole, within the limit of what it may inflate to.
     """
-    if DEFLATED.encode() in start[: find_meta_end(start)]:
+    if is_deflated(start):
         return read_dataset(read_regular(path), path)
     with name_dicom_damage(path), mute_remarks(), open_regular(path) as file:
         return load_pydicom().dcmread(file, stop_before_pixels=True)

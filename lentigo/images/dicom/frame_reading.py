@@ -18,8 +18,7 @@ from lentigo.common.file_reading import MAX_FILE_BYTES, open_regular
 from lentigo.common.hashing import hash_version
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_attributes import (
-    DEFLATED,
-    find_meta_end,
+    is_deflated,
     is_dicom,
     load_pydicom,
     mute_remarks,
@@ -124,7 +123,7 @@ def make_index(path: str, version: Version) -> FrameIndex | None:
     """Finds the frames of a file; None where that takes more than its attributes."""
     with open_regular(path) as file:
         start = file.read(MAX_META_BYTES)
-        if not is_dicom(start) or DEFLATED.encode() in start[: find_meta_end(start)]:
+        if not is_dicom(start) or is_deflated(start):
             return None
         file.seek(0)
         try:

@@ -158,10 +158,7 @@ def run_batches(run: Callable[[np.ndarray], Outputs], pixels: np.ndarray) -> Out
     batches = []
     for start in range(0, len(pixels), BATCH):
         batches.append(run(pixels[start : start + BATCH]))
-    joined = {}
-    for name in batches[0]:
-        joined[name] = np.concatenate([outputs[name] for outputs in batches])
-    return joined
+    return {name: np.concatenate([outputs[name] for outputs in batches]) for name in batches[0]}
 
 
 FORMATS: dict[str, Format] = {

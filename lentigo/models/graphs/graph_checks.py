@@ -25,12 +25,22 @@ def find_fault(graph: openvino.Model, batch: int) -> str:
         graph: As read from its file, for requests of one size.
         batch: Photographs in a request.
     """
+    return find_size_fault(graph, batch) or find_memory_fault(graph)
+
+
+def find_size_fault(graph: openvino.Model, batch: int) -> str:
+    """An output that has other sizes than it should; "" where there is none."""
     for output in graph.outputs:
         sizes = output.partial_shape
         for name in sorted(output.get_names() & set(OUTPUT_SIZES)):
             expected = (batch, *OUTPUT_SIZES[name])
             if not sizes.is_static or not fits(tuple(output.shape), expected):
                 return f"gives {name} {sizes} for {batch} photographs; expected {spell_sizes(expected)}"
+    return ""
+
+
+def find_memory_fault(graph: openvino.Model) -> str:
+    """An operation that asks for more memory than any network of ours; "" where there is none."""
     for node in graph.get_ops():
         for output in node.outputs():
             asked = count_bytes(output)

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from lentigo.common.files import write_whole
+from lentigo.common.files import write_bytes
 from lentigo.errors import ModelError
 from lentigo.models.graphs.graph_writer import GraphWriter
 from lentigo.models.graphs.onnx_layers import LAYER_WRITERS, per_channel
@@ -106,9 +106,7 @@ def save_onnx(model: keras.Model, path: str | Path, doc: str = "") -> None:
         path: The file.
         doc: The documentation of the graph.
     """
-    content = to_onnx(model, doc=doc).SerializeToString()
-    with write_whole(path) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(path, to_onnx(model, doc=doc).SerializeToString())
 
 
 def annotate_onnx(path: str | Path, doc: str) -> None:
@@ -120,8 +118,7 @@ def annotate_onnx(path: str | Path, doc: str) -> None:
     """
     model = onnx.load(path)
     model.doc_string = doc
-    with write_whole(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
 
 
 def list_arguments(layer: Any, node: Any, names: dict[int, str]) -> list[str | np.ndarray]:

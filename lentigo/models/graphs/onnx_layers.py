@@ -85,16 +85,18 @@ def arrange_depthwise_kernel(kernel: Any) -> np.ndarray:
 def write_conv(writer: GraphWriter, layer: Any, x: str) -> str:
     # Keras has (height, width, inputs, outputs), ONNX (outputs, inputs, height, width)
     kernel = to_array(layer.kernel).transpose(3, 2, 0, 1)
-    window = list_window_attributes(layer)
-    convolved = writer.add("Conv", x, kernel, *list_bias(layer), group=layer.groups, **window)
-    return write_activation(writer, layer.activation, convolved)
+    return write_convolution(writer, layer, x, kernel, layer.groups)
 
 
 def write_depthwise(writer: GraphWriter, layer: Any, x: str) -> str:
     channels = layer.kernel.shape[2]
-    kernel = arrange_depthwise_kernel(layer.kernel)
+    return write_convolution(writer, layer, x, arrange_depthwise_kernel(layer.kernel), channels)
+
+
+def write_convolution(writer: GraphWriter, layer: Any, x: str, kernel: np.ndarray, groups: int) -> str:
+    """A convolution in groups of channels, with its bias and its activation."""
     window = list_window_attributes(layer)
-    convolved = writer.add("Conv", x, kernel, *list_bias(layer), group=channels, **window)
+    convolved = writer.add("Conv", x, kernel, *list_bias(layer), group=groups, **window)
     return write_activation(writer, layer.activation, convolved)
 
 

@@ -84,15 +84,17 @@ def count_products(model: keras.Model) -> int:
     Args:
         model: A functional model.
     """
-    products = 0
-    for layer in model.layers:
-        shape = layer.output.shape
-        if len(shape) != 4:
-            continue
-        for weight in layer.weights:
-            if len(weight.shape) == 4:  # a kernel, applied at each place of the output
-                products += math.prod(weight.shape) * math.prod(shape[1:3])
-    return products
+    return sum(map(count_layer_products, model.layers))
+
+
+def count_layer_products(layer: keras.layers.Layer) -> int:
+    """The multiplications of one photograph in a layer; 0 where it is no convolution."""
+    shape = layer.output.shape
+    if len(shape) != 4:
+        return 0
+    # Kernels alone, which are applied at each place of the output
+    kernels = [weight.shape for weight in layer.weights if len(weight.shape) == 4]
+    return sum(map(math.prod, kernels)) * math.prod(shape[1:3])
 
 
 def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> keras.Model:

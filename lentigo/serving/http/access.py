@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.rate_limiter import RateLimiter
 from lentigo.serving.service import Service
+from lentigo.serving.store.records import Key
 
 LOCAL_USER = "local"  # the name of whoever sends requests where no key is needed
 NO_KEY_SECONDS = 1.0  # for which it is believed that the store has no key
@@ -61,6 +62,18 @@ class AccessControl:
         """
         if secret is None and await self.is_open():
             return LOCAL_USER
+        key = await self._find_key(secret)
+        if scope not in key.scopes:
+            raise ProblemError(
+                "not-allowed",
+                f"the key {key.name!r} is not for {scope!r}; make one that is: `lentigo keys add NAME "
+                f"--scopes {scope}`",
+            )
+        self._limit_rate(key)
+        return key.name
+
+    async def _find_key(self, secret: str | None) -> Key:
+        """The key of a secret. Raises `ProblemError` where there is none."""
         key = None
         if secret:
             key = await self.service.call(self.service.store.find_key, secret)
@@ -70,12 +83,10 @@ class AccessControl:
                 "expected the header Authorization: Bearer KEY with a key that `lentigo keys add` made and "
                 "that was not revoked",
             )
-        if scope not in key.scopes:
-            raise ProblemError(
-                "not-allowed",
-                f"the key {key.name!r} is not for {scope!r}; make one that is: `lentigo keys add NAME "
-                f"--scopes {scope}`",
-            )
+        return key
+
+    def _limit_rate(self, key: Key) -> None:
+        """Counts a request. Raises `ProblemError` where one key sends too many."""
         wait = self.rate_limiter.take(key.id)
         if wait:
             raise ProblemError(
@@ -83,7 +94,6 @@ class AccessControl:
                 f"more than {self.rate_limiter.rate:g} requests a second with one key",
                 headers={"Retry-After": str(ceil(wait))},
             )
-        return key.name
 
 
 def require(scope: str) -> Any:

@@ -118,20 +118,24 @@ class LimitedBody:
     async def __call__(self) -> Message:
         if self.is_complete:
             return await self.receive()
+        message = await self._receive_in_time()
+        self.size += len(message.get("body", b""))
+        self.is_complete = not message.get("more_body", False)
+        if self.size > self.max_bytes:
+            raise explain_size(self.max_bytes)
+        return message
+
+    async def _receive_in_time(self) -> Message:
+        """The next piece of the body. Raises `ProblemError` where it takes too long."""
         seconds_left = max(0.0, self.deadline - time.monotonic())
         try:
-            message = await asyncio.wait_for(self.receive(), seconds_left)
+            return await asyncio.wait_for(self.receive(), seconds_left)
         except TimeoutError as error:
             raise ProblemError(
                 "too-slow",
                 "the body did not arrive in time; send it faster, or less of it",
                 headers={"Connection": "close"},
             ) from error
-        self.size += len(message.get("body", b""))
-        self.is_complete = not message.get("more_body", False)
-        if self.size > self.max_bytes:
-            raise explain_size(self.max_bytes)
-        return message
 
 
 def find_limit(scope: Scope, settings: Settings) -> int:

@@ -90,6 +90,13 @@ def refuse_strangers(scope: Scope, headers: Headers) -> None:
             "without keys the service answers nobody behind a proxy, who may be anybody; make a key: "
             "`lentigo keys add NAME`",
         )
+    own_origin = f"http://{find_local_host(headers)}"
+    if any(origin.lower() != own_origin for origin in headers.getlist("origin")):
+        raise ProblemError("cross-site", "a page of another site may not use the service")
+
+
+def find_local_host(headers: Headers) -> str:
+    """The host that a request names, in small letters. Raises `ProblemError` where it is not this machine."""
     names = headers.getlist("host")
     if len(names) != 1 or strip_port(names[0]) not in LOCAL_NAMES:
         raise ProblemError(
@@ -97,9 +104,7 @@ def refuse_strangers(scope: Scope, headers: Headers) -> None:
             "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: "
             "`lentigo keys add NAME`",
         )
-    own_origin = f"http://{names[0].lower()}"
-    if any(origin.lower() != own_origin for origin in headers.getlist("origin")):
-        raise ProblemError("cross-site", "a page of another site may not use the service")
+    return names[0].lower()
 
 
 def is_forwarded(scope: Scope, headers: Headers) -> bool:

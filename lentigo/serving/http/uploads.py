@@ -131,12 +131,7 @@ class FormParser:
         _, options = parse_options_header(self.head.get(b"content-disposition", b""))
         self.name = options.get(b"name", b"").decode("utf-8", "replace")
         if self.name == PHOTOS:
-            if len(self.form.images) == self.settings.max_images:
-                raise ProblemError(
-                    "too-large",
-                    f"more than {self.settings.max_images} photographs; send them in several requests",
-                )
-            self.form.images.append(bytearray())
+            self._begin_image()
         elif self.name not in FIELDS or self.name in self.form.fields:
             raise ProblemError(
                 "invalid",
@@ -145,22 +140,39 @@ class FormParser:
             )
 
     def add_data(self, data: bytes, start: int, end: int) -> None:
-        if self.name != PHOTOS:
-            if len(self.text) + end - start > MAX_FIELD_BYTES:
-                raise ProblemError(
-                    "invalid",
-                    f"{self.name}: more than {MAX_FIELD_BYTES} bytes; expected a value of a word or two",
-                )
-            self.text += data[start:end]
-            return
-        image = self.form.images[-1]  # `name_part` has begun it
-        if len(image) + end - start > self.settings.max_image_bytes:
+        if self.name == PHOTOS:
+            self._add_to_image(data[start:end])
+        else:
+            self._add_to_text(data[start:end])
+
+    def _begin_image(self) -> None:
+        """Makes room for another photograph."""
+        if len(self.form.images) == self.settings.max_images:
+            raise ProblemError(
+                "too-large",
+                f"more than {self.settings.max_images} photographs; send them in several requests",
+            )
+        self.form.images.append(bytearray())
+
+    def _add_to_image(self, piece: bytes) -> None:
+        """Adds a piece of a photograph, which `name_part` has begun."""
+        image = self.form.images[-1]
+        if len(image) + len(piece) > self.settings.max_image_bytes:
             raise ProblemError(
                 "too-large",
                 f"photograph {len(self.form.images) - 1}: more than {self.settings.max_image_bytes} bytes; "
                 "send a smaller one",
             )
-        image += data[start:end]
+        image += piece
+
+    def _add_to_text(self, piece: bytes) -> None:
+        """Adds a piece of a field of text."""
+        if len(self.text) + len(piece) > MAX_FIELD_BYTES:
+            raise ProblemError(
+                "invalid",
+                f"{self.name}: more than {MAX_FIELD_BYTES} bytes; expected a value of a word or two",
+            )
+        self.text += piece
 
     def end_part(self) -> None:
         if self.name != PHOTOS:

@@ -85,16 +85,24 @@ class FolderLock:
         deadline = time.monotonic() + max_seconds
         files: list[int] = []
         for name in (GATE, LOCK):
-            while (file := open_locked(folder / name, alone=True)) is None:
-                if time.monotonic() > deadline:
-                    cls(*files).close()
-                    raise SpaceError(
-                        f"{folder}: others have been writing into it for {max_seconds:.0f} s; expected a "
-                        "pause: call again"
-                    )
-                time.sleep(POLL_SECONDS)
+            file = wait_for_lock(folder / name, deadline)
+            if file is None:
+                cls(*files).close()
+                raise SpaceError(
+                    f"{folder}: others have been writing into it for {max_seconds:.0f} s; expected a pause: "
+                    "call again"
+                )
             files.append(file)
         return cls(*files)
+
+
+def wait_for_lock(path: Path, deadline: float) -> int | None:
+    """An open file that is locked for one alone, None where others have it until a deadline."""
+    while (file := open_locked(path, alone=True)) is None:
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(POLL_SECONDS)
+    return file
 
 
 def open_locked(path: Path, *, alone: bool) -> int | None:

@@ -70,13 +70,18 @@ def find_requests(
     """
     found: dict[tuple[str, str], list[Record]] = {}
     for who, request in requests:
-        is_wanted = (predictions.c.who == who) & (predictions.c.request == request)
-        statement = RECORDS.where(is_wanted).order_by(predictions.c.position)
-        rows = connection.execute(statement).all()
-        # A request without a row was never carried out
-        if rows:
-            found[who, request] = [to_record(row) for row in rows]
+        records = list_records(connection, who, request)
+        # A request without a record was never carried out
+        if records:
+            found[who, request] = records
     return found
+
+
+def list_records(connection: Connection, who: str, request: str) -> list[Record]:
+    """The records of one request, by position."""
+    is_wanted = (predictions.c.who == who) & (predictions.c.request == request)
+    rows = connection.execute(RECORDS.where(is_wanted).order_by(predictions.c.position))
+    return list(map(to_record, rows))
 
 
 def require_lesions(connection: Connection, ids: set[str]) -> None:

@@ -35,6 +35,12 @@ NAMES = {
 }
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text holds whole characters alone, and no zero."""
+    has_half = any("\ud800" <= character <= "\udfff" for character in text)
+    return "\0" not in text and not has_half
+
+
 class BoundedText(TypeDecorator[str]):
     """Text of at most `length` characters. What either database would refuse is a `UsageError` in both."""
 
@@ -50,8 +56,7 @@ class BoundedText(TypeDecorator[str]):
             return None
         if len(value) > self.length:
             raise UsageError(f"a text has {len(value)} characters; expected at most {self.length} here")
-        has_surrogate = any("\ud800" <= character <= "\udfff" for character in value)
-        if "\0" in value or has_surrogate:
+        if not is_unicode(value):
             raise UsageError(
                 f"a text ({value[:40]!a}) holds a zero or half a character; expected text in Unicode"
             )

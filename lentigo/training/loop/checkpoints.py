@@ -95,7 +95,7 @@ def save_checkpoint(path: Path, model: keras.Model, progression: Progression) ->
         np.savez(temporary, facts=json.dumps(facts), **arrays)
 
 
-def name_arrays(prefix: str, arrays: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+def name_arrays(prefix: str, arrays: Iterable[np.ndarray]) -> dict[str, Any]:
     """Arrays by a prefix and their number, as `list_arrays` finds them again."""
     return {f"{prefix}{number:04}": array for number, array in enumerate(arrays)}
 

@@ -58,8 +58,8 @@ class Tuning(Summarized):
     @property
     def failed(self) -> list[dict[str, Any]]:
         """Number and error of each trial that failed."""
-        rows = self.table.loc[self.table["state"] == "fail", ["number", "error"]]
-        return rows.rename(columns={"number": "trial"}).to_dict("records")
+        rows = self.table[self.table["state"] == "fail"]
+        return [{"trial": row.number, "error": row.error} for row in rows.itertuples()]
 
     def to_json(self) -> dict[str, Any]:
         """Every number; the trials themselves are in the table."""
