@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tables import make_parser, print_table
 
-from lentigo.common.files import stage_folder
 from lentigo.common.hashing import hash_file
+from lentigo.common.staging import stage_folder
 from lentigo.duplicates.perceptual_hashes import hash_images
 from lentigo.images.listing import find_images
 from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle

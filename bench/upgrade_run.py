@@ -15,8 +15,9 @@ from typing import Any
 from tables import make_parser
 
 from lentigo.common.json_values import write_json
-from lentigo.models.bundle import CARD, FORMAT, open_bundle
-from lentigo.models.card_kinds import read_json
+from lentigo.models.bundle import CARD, open_bundle
+from lentigo.models.cards.card_kinds import read_json
+from lentigo.models.cards.card_reading import FORMAT
 
 NAMES = {  # of entries, whatever they stand in
     "twins": "duplicates",

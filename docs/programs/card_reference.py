@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from lentigo.models.card_kinds import Entries, ListOf
-from lentigo.models.card_schema import CARD
+from lentigo.models.cards.card_kinds import Entries, ListOf
+from lentigo.models.cards.card_schema import CARD
 from lentigo.training.recipes import FIELDS
 
 INTRODUCTION = """# card.json
 
 The card of a RUN says what the model is and how good it is. This page is made from the table that a card is held
-against when it is loaded (`lentigo/models/card_schema.py`). Entries that are not in the table are for people, or of
+against when it is loaded (`lentigo/models/cards/card_schema.py`). Entries that are not in the table are for people, or of
 a newer Lentigo, and are left alone.
 
 | entry | must be |

@@ -14,17 +14,20 @@ from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource, name_split, select_split
-from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
-from lentigo.evaluation.scores.decisions import Decisions, Refusals, count_refusals, measure_decisions
-from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnoses
+from lentigo.evaluation.scores.decisions import Decisions, Refusals, count_refusals
+from lentigo.evaluation.scores.diagnoses import DiagnosisScores
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
+from lentigo.evaluation.scores.prediction_scores import (
+    assess_diagnoses,
+    measure_answered,
+    measure_operating_points,
+)
 from lentigo.evaluation.scores.subgroups import MIN_IMAGES
 from lentigo.images.problems import Problem, require_usable, separate_problems
-from lentigo.inference.decisions.decider import Decider
 from lentigo.inference.loaded_model import LoadedModel
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
@@ -287,38 +290,3 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         leaks=predictor.bundle.card.get("leaks"),
         diagnoses=assess_diagnoses(dataset, predictions),
     )
-
-
-def measure_operating_points(
-    decider: Decider, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray
-) -> tuple[Decisions, ...]:
-    """The decisions at every threshold that a RUN knows."""
-    decisions = []
-    for rule, threshold in decider.list_thresholds().items():
-        decisions.append(measure_decisions(rule, threshold, malignant, probability, groups))
-    return tuple(decisions)
-
-
-def measure_answered(
-    threshold: float,
-    malignant: np.ndarray,
-    probability: np.ndarray,
-    groups: np.ndarray,
-    answered: np.ndarray,
-) -> Decisions | None:
-    """The decisions on photographs that are not refused, by `answered`, bool (n,); None where all are."""
-    if not answered.any():
-        return None
-    return measure_decisions(
-        "answered", threshold, malignant[answered], probability[answered], groups[answered]
-    )
-
-
-def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> DiagnosisScores | None:
-    """How well diagnoses are told apart; None where the model gives none or the data set names none."""
-    diagnoses = [prediction.diagnosis for prediction in predictions if prediction.diagnosis is not None]
-    # One without it is enough: the model has no such output
-    if len(diagnoses) < len(predictions):
-        return None
-    probabilities = pd.DataFrame(diagnoses, columns=list(DIAGNOSES)).to_numpy()  # float (n, 7)
-    return measure_diagnoses(dataset.diagnosis_numbers, probabilities, dataset.groups)

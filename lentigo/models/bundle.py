@@ -12,11 +12,9 @@ from lentigo.common.file_names import take_path
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
-from lentigo.models.card_kinds import is_count, read_json
-from lentigo.models.card_schema import LARGEST_CARD, find_fault
+from lentigo.models.cards.card_reading import DEFAULT_OUTPUTS, FORMAT, read_card
 from lentigo.models.external_data import list_external_files
 
-FORMAT = 2  # of the card; another one is refused
 GRAPH = "model.onnx"
 CLASSIFIER = "model.keras"
 CARD = "card.json"
@@ -48,7 +46,6 @@ RESULTS = (
     "ci",
 )
 EXPECTED_MODEL = 'the folder of a RUN, or "bundled"; what `lentigo.load_model` gives predicts by itself: model.predict(...)'
-DEFAULT_OUTPUTS = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def find_bundle(folder: str | Path) -> Bundle:
         folder: A RUN, or "bundled".
     """
     folder = BUNDLED if str(folder) == "bundled" else take_path(folder, "model", EXPECTED_MODEL)
-    card = read_card(folder)
+    card = read_card(folder / CARD)
     # Missing before altered: it is the more common, and the quicker to find
     for name in card["files"]:
         if not (folder / name).is_file():
@@ -154,64 +151,6 @@ def check_hashes(bundle: Bundle) -> None:
                 f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again "
                 "from its source"
             )
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a RUN, as written."""
-    path = folder / CARD
-    if not path.is_file():
-        has_checkpoint = (folder / "checkpoint").is_dir()
-        cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
-        raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
-    card = parse_card(path)
-    # The format first: of a newer one the entries may well be others
-    require_format(path, card["format"])
-    fault = find_fault(card)
-    if fault:
-        raise damaged_card(path, fault)
-    require_entries(path, card)
-    return card
-
-
-def parse_card(path: Path) -> dict[str, Any]:
-    """The object in a card's file, which has a format at least."""
-    try:
-        if path.stat().st_size > LARGEST_CARD:  # a RUN may come from anybody
-            raise ValueError(f"more than {LARGEST_CARD >> 20} MB")
-        card = read_json(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise damaged_card(path, str(error)) from error
-    if not isinstance(card, dict) or not is_count(card.get("format")):
-        raise damaged_card(path, "no card, or one without a format")
-    return card
-
-
-def require_entries(path: Path, card: dict[str, Any]) -> None:
-    """Raises `ModelError` where a card lacks what no RUN can be used without."""
-    required = ["files", "backbone"]
-    if "logit" in card.get("outputs", DEFAULT_OUTPUTS):
-        required += ["threshold", "calibration"]
-    missing = [name for name in required if name not in card]
-    if missing:
-        raise damaged_card(path, f"entries are missing: {', '.join(missing)}")
-
-
-def damaged_card(path: Path, reason: str) -> ModelError:
-    """The error of a card that cannot be used."""
-    return ModelError(f"{path}: is damaged ({reason}); copy the RUN again from its source")
-
-
-def require_format(path: Path, number: int) -> None:
-    """Raises `ModelError` for a card of another format than `FORMAT`."""
-    if number > FORMAT:
-        raise ModelError(
-            f"{path}: was made by a newer Lentigo (format {number}, this one reads {FORMAT}); update Lentigo"
-        )
-    if number < FORMAT:
-        raise ModelError(
-            f"{path}: has format {number}, expected {FORMAT}; train again, or run `python "
-            f"bench/upgrade_run.py {path.parent}`"
-        )
 
 
 def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lentigo.common.cache import make_scratch, warn_of_cache
-from lentigo.common.files import stage_folder
 from lentigo.common.hashing import hash_bytes
+from lentigo.common.staging import stage_folder
 from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError, SpaceError
 from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle
-from lentigo.models.card_kinds import is_plain_name
+from lentigo.models.cards.card_kinds import is_plain_name
 
 NOT_SENT = (CLASSIFIER, HISTORY, SPLITS, LEARNED, PAST, MASKS)  # for further training and for the record
 

@@ -14,7 +14,7 @@ from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.description import describe_sides
 from lentigo.images.photographs import SIDE
 from lentigo.inference.decisions.calibration import explain_calibration, read_calibration
-from lentigo.models.bundle import DEFAULT_OUTPUTS
+from lentigo.models.cards.card_reading import DEFAULT_OUTPUTS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.devices import count_devices
 from lentigo.training.loop.stage_runs import find_best_epoch, select_last_stage

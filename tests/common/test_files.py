@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lentigo.common.file_reading import read_regular
-from lentigo.common.files import name_full_disk, require_writable, stage_folder, write_text, write_whole
+from lentigo.common.files import name_full_disk, require_writable, write_text, write_whole
 from lentigo.common.hashing import hash_bytes, hash_file
 from lentigo.common.json_values import write_json
+from lentigo.common.staging import stage_folder
 from lentigo.common.user_folders import NO_HOME, cache_folder, data_folder
 from lentigo.errors import LentigoError, SpaceError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lentigo.common.spreadsheet_cells import neutralise
+from lentigo.common.results.spreadsheet_cells import neutralise
 
 
 @pytest.mark.parametrize(

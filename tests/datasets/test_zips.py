@@ -327,7 +327,7 @@ def find_free_number():
 
 
 def test_a_folder_that_is_being_written_stays(tmp_path):
-    from lentigo.common.files import remove_leftovers, stage_folder
+    from lentigo.common.staging import remove_leftovers, stage_folder
 
     with stage_folder(tmp_path / "s") as staged:
         os.utime(staged, (0, 0))

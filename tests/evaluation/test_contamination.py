@@ -15,7 +15,8 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.searches import searches_folder
 from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
-from lentigo.evaluation.contamination import Contamination, search_training_duplicates
+from lentigo.evaluation.contamination import Contamination
+from lentigo.evaluation.training_duplicates import search_training_duplicates
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from lentigo.errors import DataError, ModelError
-from lentigo.evaluation.contamination import Contamination, TrainingDuplicate
+from lentigo.evaluation.contamination import Contamination
 from lentigo.evaluation.masks.mask_assessment import TITLES, evaluate_masks
 from lentigo.evaluation.masks.mask_report import choose_rows, write_mask_report
+from lentigo.evaluation.training_duplicates import TrainingDuplicate
 from lentigo.inference.predictor import Predictor
 
 SKIN, BROWN, PALE = (

@@ -7,7 +7,7 @@ import pytest
 from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.models.bundle import Bundle, amend_bundle, describe_bundle, open_bundle
-from lentigo.models.card_schema import find_fault
+from lentigo.models.cards.card_schema import find_fault
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from lentigo.models.bundle import (
     find_bundle,
     open_bundle,
 )
-from lentigo.models.card_kinds import is_plain_name
+from lentigo.models.cards.card_kinds import is_plain_name
 from lentigo.models.external_data import list_external_files
 from lentigo.models.sent_bundle import SentBundle
 from lentigo.models.training_record_files import read_training_record

@@ -9,7 +9,8 @@ from PIL import Image
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
-from lentigo.evaluation.contamination import find_contamination, list_training_images
+from lentigo.evaluation.contamination import find_contamination
+from lentigo.evaluation.training_duplicates import list_training_images
 from lentigo.images.photographs import read_image
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle

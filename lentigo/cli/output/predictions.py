@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lentigo.cli.output.bars import choose_bars
 from lentigo.cli.output.terminal import pass_over_masks, print_json, print_line, print_message
 from lentigo.common.file_names import spell_controls
+from lentigo.common.results.spreadsheet_cells import neutralise
 from lentigo.common.results.summaries import format_count
-from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.errors import DataError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lentigo.common.files import lock_folder, remove_leftovers, write_whole
+from lentigo.common.files import write_whole
+from lentigo.common.staging import lock_folder, remove_leftovers
 from lentigo.errors import SpaceError, UsageError
 
 SUFFIX = ".dcm"

@@ -14,10 +14,11 @@ from typing import Any
 import pandas as pd
 
 from lentigo._version import __version__
-from lentigo.common.files import remove_leftovers, write_whole
+from lentigo.common.files import write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import list_fields, write_json
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.staging import remove_leftovers
 from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
 from lentigo.datasets.groups import find_leaks

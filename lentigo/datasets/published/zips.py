@@ -9,9 +9,9 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from lentigo.common.files import remove_leftovers, stage_folder
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.staging import remove_leftovers, stage_folder
 from lentigo.datasets.published.zip_limits import Allowance, Limits, check_space, count_bytes
 from lentigo.datasets.published.zip_members import choose_members, is_zip, write_member
 from lentigo.errors import DataError

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.common.file_names import take_path
-from lentigo.common.files import stage_folder
 from lentigo.common.json_values import replace_nan
 from lentigo.common.results.summaries import Summarized, format_count
+from lentigo.common.staging import stage_folder
 from lentigo.errors import ModelError, UsageError, tell_install
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.exports.formats import find_format, run_keras

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lentigo.common.spreadsheet_cells import neutralise
+from lentigo.common.results.spreadsheet_cells import neutralise
 from lentigo.serving.predictions.record_json import write_record
 from lentigo.serving.store.records import Record
 

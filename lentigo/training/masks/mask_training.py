@@ -15,9 +15,9 @@ import onnx
 import pandas as pd
 
 from lentigo.common.file_names import take_path
-from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
+from lentigo.common.staging import stage_folder
 from lentigo.datasets.masks import MaskSet, check_masks, list_masks
 from lentigo.errors import UsageError
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.staging import stage_folder
 from lentigo.datasets.dataset import Dataset
 from lentigo.training.heads import (
     LabelledFeatures,

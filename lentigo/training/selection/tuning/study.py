@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lentigo.common.files import is_running
+from lentigo.common.staging import is_running
 from lentigo.errors import ModelError
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.folds import Watch

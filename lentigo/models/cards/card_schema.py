@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lentigo.models.card_kinds import (
+from lentigo.models.cards.card_kinds import (
     COUNT,
     EPOCHS,
     FILE_NAME,
