@@ -162,7 +162,7 @@ def tell_install(extras: str) -> str:
     return f"pip install 'lentigo[{extras}]{f' @ {origin}' if origin else ''}'"
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Gives the first line of an error that says something, or the name of its class.
 
     Args:

@@ -81,9 +81,7 @@ def has_table(path: Path) -> bool:
     """Whether a folder has a table that says what its photographs show."""
     if any((path / name).is_file() for name in (*MANIFESTS, ARCHIVE_TABLE)):
         return True
-    if any(path.glob(HAM10000_TABLES)):
-        return True
-    return find_table(path) is not None
+    return any(path.glob(HAM10000_TABLES)) or find_table(path) is not None
 
 
 def list_unlabelled(images: Sequence[ImageSource]) -> pd.DataFrame:

@@ -213,21 +213,24 @@ def run_command() -> int:
     except SystemExit as end:
         return read_exit_code(end)
     except LentigoError as error:
-        print_message(f"lentigo: {error}")
-        return error.exit_code
+        return print_error(error, error.exit_code)
     except ModuleNotFoundError as error:
         missing = explain_missing(error, sys.argv[1])
         if missing is None:
             raise
-        print_message(f"lentigo: {missing}")
-        return missing.exit_code
+        return print_error(missing, missing.exit_code)
     except OSError as error:
         explanation = explain_system_error(error)
         if explanation is None:
             raise
-        print_message(f"lentigo: {explanation}")
-        return UnusableError.exit_code
+        return print_error(explanation, UnusableError.exit_code)
     return 0
+
+
+def print_error(error: LentigoError | str, code: int) -> int:
+    """Prints what a user can mend; gives the exit code."""
+    print_message(f"lentigo: {error}")
+    return code
 
 
 def read_exit_code(end: SystemExit) -> int:

@@ -196,13 +196,17 @@ def recipe_options(command: Callable) -> Callable:
 
 def make_recipe_option(field: dataclasses.Field) -> Parameter:
     """The parameter for a field of `Recipe`; None means that the recipe's own value stays."""
-    flag = f"--{field.name.replace('_', '-')}"  # `head_epochs` is --head-epochs
-    if field.type == "bool":
-        flag = f"{flag}/--no-{flag[2:]}"
-    option = Option(flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False)
+    help_text = f"{field.metadata['help']}; best: {field.default}"
+    option = Option(name_flag(field), help=help_text, show_default=False)
     value_type: Any = FIELD_TYPES[field.type]
     annotation = Annotated[value_type | None, option]
     return Parameter(field.name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def name_flag(field: dataclasses.Field) -> str:
+    """The flag of a field of `Recipe`: `head_epochs` is --head-epochs; a switch has one for each value."""
+    name = field.name.replace("_", "-")
+    return f"--{name}/--no-{name}" if field.type == "bool" else f"--{name}"
 
 
 def split_parameters(command: Callable) -> tuple[list[Parameter], list[Parameter]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lentigo.errors import first_line
+
 MAX_BYTES = 512 << 20  # of all arrays: more than any RUN has
 # What NumPy, zipfile and zlib raise on files that are damaged or made to harm; they have no common family. A
 # RuntimeError is an encrypted file, an ArithmeticError a shape beyond all numbers.
@@ -44,8 +46,7 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except ARCHIVE_ERRORS as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise ValueError(lines[0]) from error
+        raise ValueError(first_line(error)) from error
 
 
 def require_size(path: Path, max_bytes: int) -> None:

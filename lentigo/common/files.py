@@ -40,16 +40,19 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in NOT_ALLOWED:
-            cure = "allow it, or choose another folder"
-        else:
-            cure = "free some space or choose another folder"
-        # Below the cache the variable is the cure that people need
-        if not variable and Path(path).is_relative_to(cache_folder()):
-            variable = CACHE_VARIABLE
-        if variable:
-            cure += f" by {variable}"
+        cure = find_disk_cure(error, path, variable)
         raise SpaceError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
+
+
+def find_disk_cure(error: OSError, path: str | Path, variable: str) -> str:
+    """What to do where a disk is full or not writable; `variable` names another folder."""
+    cure = "free some space or choose another folder"
+    if error.errno in NOT_ALLOWED:
+        cure = "allow it, or choose another folder"
+    # Below the cache the variable is the cure that people need
+    if not variable and Path(path).is_relative_to(cache_folder()):
+        variable = CACHE_VARIABLE
+    return f"{cure} by {variable}" if variable else cure
 
 
 @contextmanager
@@ -174,12 +177,23 @@ def require_writable(path: str | Path) -> None:
     """
     if is_stream(path):
         return
-    with name_full_disk(path):
-        folder = Path(os.path.abspath(path))
-        if not folder.is_dir():
-            folder = next(parent for parent in folder.parents if parent.exists())
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+    with name_full_disk(path), tempfile.TemporaryFile(dir=find_nearest_folder(path)):
+        pass
+
+
+def find_nearest_folder(path: str | Path) -> Path:
+    """Finds the folder whose disk a path is on.
+
+    Args:
+        path: Of a file or folder that may be still to be made.
+
+    Returns:
+        The folder itself, or the nearest one above it that is there; absolute.
+    """
+    folder = Path(os.path.abspath(path))
+    if folder.is_dir():
+        return folder
+    return next(parent for parent in folder.parents if parent.exists())
 
 
 def name_temporary(path: Path) -> Path:

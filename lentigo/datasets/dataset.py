@@ -113,6 +113,20 @@ class Dataset(Summarized):
         vars(hashed)["digests"] = list(digests)
         return hashed
 
+    def require_column(self, name: str, cure: str) -> pd.Series:
+        """A column of the table.
+
+        Args:
+            name: Of the column.
+            cure: What the error says was expected.
+
+        Raises:
+            DataError: There is none.
+        """
+        if name not in self.table:
+            raise DataError(f"{self.name}: has no column {name!r}; {cure}")
+        return self.table[name]
+
     def of_split(self, *splits: str) -> Self:
         """The photographs of the given splits."""
         return self.take(self.table["split"].isin(splits).to_numpy())

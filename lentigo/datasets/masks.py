@@ -127,10 +127,7 @@ def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions(
 def find_manifest(path: Path) -> Path:
     """The file itself, or the manifest in a folder. Raises `DataError` where there is none."""
     if os.path.isdir(path):
-        for name in MANIFESTS:
-            if (path / name).is_file():
-                return path / name
-        raise DataError(f"{path}: holds no {' or '.join(MANIFESTS)}; expected a manifest with {COLUMNS}")
+        return find_in_folder(path)
     if not os.path.isfile(path):
         raise DataError(
             f"{path}: no such file or folder; expected a manifest with {COLUMNS}, or a folder that holds one"
@@ -227,6 +224,14 @@ def describe_shape(image: str, upright: tuple[int, int], mask: tuple[int, int]) 
             "likewise"
         )
     return f"{words}; expected the same shape"
+
+
+def find_in_folder(folder: Path) -> Path:
+    """The manifest in a folder. Raises `DataError` where there is none."""
+    for name in MANIFESTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(f"{folder}: holds no {' or '.join(MANIFESTS)}; expected a manifest with {COLUMNS}")
 
 
 def have_same_shape(image: tuple[int, int], mask: tuple[int, int]) -> bool:

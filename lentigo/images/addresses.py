@@ -8,11 +8,11 @@ adlfs, aiohttp.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import socket
 from collections.abc import Iterator
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeGuard
 from urllib.parse import urljoin, urlsplit
 
@@ -241,14 +241,18 @@ def is_public(host: str | None) -> bool:
     >>> is_public("[::1]"), is_public(None)
     (False, False)
     """
-    if not host:
-        return False
+    addresses = resolve_host(host) if host else []
+    return bool(addresses) and all(address.is_global for address in addresses)
+
+
+def resolve_host(host: str) -> list[IPv4Address | IPv6Address]:
+    """The addresses that a host has; none where it is unknown."""
     try:
         entries = socket.getaddrinfo(host.strip("[]"), None)
     except (OSError, UnicodeError):
-        return False
-    addresses = {str(entry[4][0]).partition("%")[0] for entry in entries}  # without an IPv6 zone
-    return bool(addresses) and all(ipaddress.ip_address(address).is_global for address in addresses)
+        return []
+    names = {str(entry[4][0]).partition("%")[0] for entry in entries}  # without an IPv6 zone
+    return list(map(ip_address, names))
 
 
 def open_place(address: str) -> tuple[Any, str]:

@@ -99,18 +99,25 @@ def find_bundle(folder: str | Path) -> Bundle:
     """
     folder = BUNDLED if str(folder) == "bundled" else take_path(folder, "model", EXPECTED_MODEL)
     card = read_card(folder / CARD)
-    # Missing before altered: it is the more common, and the quicker to find
-    for name in card["files"]:
-        if not (folder / name).is_file():
-            raise ModelError(
-                f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole "
-                "folder again"
-            )
-    if GRAPH not in card["files"]:
-        raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
     bundle = Bundle(folder, card)
+    # Missing before altered: it is the more common, and the quicker to find
+    require_files(bundle)
     require_own_weights(bundle)
     return bundle
+
+
+def require_files(bundle: Bundle) -> None:
+    """Raises `ModelError` where a file that the card names is missing, or the graph is not among them."""
+    for name in bundle.card["files"]:
+        if not (bundle.folder / name).is_file():
+            raise ModelError(
+                f"{bundle.folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the "
+                "whole folder again"
+            )
+    if GRAPH not in bundle.card["files"]:
+        raise ModelError(
+            f"{bundle.folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`"
+        )
 
 
 def require_own_weights(bundle: Bundle) -> None:

@@ -95,6 +95,16 @@ class Service:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.store_threads, partial(function, *arguments))
 
+    async def log(self, who: str, action: str, subject: str = "") -> None:
+        """Adds a line to the audit trail.
+
+        Args:
+            who: the name of the key, or `LOCAL_USER`.
+            action: what was done.
+            subject: the ids that it was done to, with spaces between them.
+        """
+        await self.call(self.store.log, who, action, subject)
+
     async def predict(self, contents: Sequence[bytes], context: RequestContext) -> Outcome:
         """Predicts photographs and records it, or finds the records of the same request.
 
@@ -246,7 +256,7 @@ class Service:
                 if problem is not None:
                     problems.append(problem)
         subject = " ".join(record.id for record in records)
-        await self.call(self.store.log, context.who, "predict again", subject)
+        await self.log(context.who, "predict again", subject)
         return Outcome(tuple(records), tuple(problems), is_new=False)
 
     async def find_problem(self, content: bytes, position: int, context: RequestContext) -> Problem | None:

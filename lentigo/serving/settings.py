@@ -88,10 +88,7 @@ class Settings:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value <= 0:
-                raise UsageError(f"{name} {value}: expected more than 0")
+        self._check_positive()
         if not 0 <= self.port <= 65535:
             raise UsageError(f"port {self.port}: expected a port from 0 to 65535")
         if self.wait_ms < 0:
@@ -101,6 +98,13 @@ class Settings:
                 f"max_waiting {self.max_waiting}: expected at least the photographs of one request, "
                 f"{self.max_images}"
             )
+
+    def _check_positive(self) -> None:
+        """Raises `UsageError` for one of `POSITIVE` that is not above 0."""
+        for name in POSITIVE:
+            value = getattr(self, name)
+            if value <= 0:
+                raise UsageError(f"{name} {value}: expected more than 0")
 
     @property
     def threads(self) -> int | None:

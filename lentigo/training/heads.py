@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, log_expit
 from sklearn.metrics import roc_auc_score
+from sklearn.utils.class_weight import compute_sample_weight
 
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
@@ -244,6 +245,4 @@ def weigh_classes(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
     if not recipe.class_weights:
         return np.ones(len(malignant), np.float32)
     # Balanced: both classes have the same weight together, and the mean weight is 1
-    counts = np.bincount(malignant, minlength=2)
-    weight_of_class = len(malignant) / (2 * counts)
-    return weight_of_class[malignant].astype(np.float32)
+    return compute_sample_weight("balanced", malignant).astype(np.float32)

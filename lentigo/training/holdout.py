@@ -27,12 +27,9 @@ def list_sources(dataset: Dataset) -> np.ndarray:
     Raises:
         DataError: The data set has no column `source`.
     """
-    if "source" not in dataset.table:
-        raise DataError(
-            f"{dataset.name}: has no column `source`; expected one that names where each photograph comes "
-            "from: add it to the manifest"
-        )
-    sources = dataset.table["source"]
+    sources = dataset.require_column(
+        "source", "expected one that names where each photograph comes from: add it to the manifest"
+    )
     return sources.where(sources.notna(), "").astype(str).to_numpy(dtype=object)
 
 

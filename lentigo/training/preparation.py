@@ -216,12 +216,10 @@ def build_outline(network: Network, recipe: Recipe) -> keras.KerasTensor:
 
 def check_diagnosis(dataset: Dataset, column: str) -> None:
     """Raises `DataError` where a column does not name two of the seven diagnoses."""
-    if column not in dataset.table:
-        raise DataError(
-            f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis "
-            "COLUMN, or leave it out"
-        )
-    named = set(dataset.table[column].dropna()) & set(DIAGNOSES)
+    words = dataset.require_column(
+        column, "expected the column of the diagnosis: --diagnosis COLUMN, or leave it out"
+    )
+    named = set(words.dropna()) & set(DIAGNOSES)
     if len(named) < 2:
         raise DataError(
             f"{dataset.name}: its column {column!r} names {len(named)} of the seven diagnoses; expected two "

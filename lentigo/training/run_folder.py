@@ -77,10 +77,7 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
     if not path.is_file():
         write_json(path, settings)
         return
-    before = read_settings(path)
-    changed = list_changed(settings, before)
-    if "recipe" in changed:  # its fields say more
-        changed = list_changed(settings["recipe"], before.get("recipe", {}))
+    changed = find_changed(settings, read_settings(path))
     if changed:
         raise UsageError(
             f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same "
@@ -88,14 +85,18 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
         )
 
 
+def find_changed(settings: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """The settings that differ from those before; the fields of the recipe, where that differs."""
+    changed = list_changed(settings, before)
+    if "recipe" in changed:
+        return list_changed(settings["recipe"], before.get("recipe", {}))
+    return changed
+
+
 def list_changed(settings: dict[str, Any], before: dict[str, Any]) -> list[str]:
     """The keys whose values differ from those that were written before."""
-    changed = []
-    for key, value in settings.items():
-        as_written = json.loads(json.dumps(value))  # a tuple is a list there
-        if as_written != before.get(key):
-            changed.append(key)
-    return changed
+    as_written = json.loads(json.dumps(settings))  # a tuple is a list there
+    return [key for key, value in as_written.items() if value != before.get(key)]
 
 
 def read_settings(path: Path) -> dict[str, Any]:

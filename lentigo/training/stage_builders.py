@@ -29,6 +29,7 @@ from lentigo.training.loop.sampling import Cell, average_auroc, plan_cells
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
 from lentigo.training.recipes import Recipe
+from lentigo.training.start.features import open_session
 from lentigo.training.views.mixing import Mixed
 from lentigo.training.views.view_batches import count_label_columns, load_views
 
@@ -194,8 +195,7 @@ def freeze_layers(job: TrainingJob, learner: keras.Model) -> tuple[keras.Model, 
     if not job.recipe.freeze:
         return learner, None
     frozen_layers, learner = cut_network(learner, job.recipe.freeze)
-    graph = to_onnx(frozen_layers).SerializeToString()
-    return learner, Session(graph, precision="f32" if job.fp32 else None)
+    return learner, open_session(to_onnx(frozen_layers).SerializeToString(), job.fp32)
 
 
 def choose_loss(job: TrainingJob, outline_side: int) -> keras.losses.Loss | None:

@@ -33,21 +33,29 @@ class Spool:
         self.waiting = folder / "waiting"
         self.aside = folder / "aside"
         self.done = folder / "done"
+        self._make_folders()
+        self.lock = self._lock()
+        remove_leftovers(self.waiting)
+
+    def _make_folders(self) -> None:
+        """Makes the folders that are missing. Raises `SpaceError`."""
         for part in (self.waiting, self.aside, self.done):
             try:
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise SpaceError(
-                    f"{folder}: could not be made ({error.strerror}); expected a folder to keep images in, "
-                    "name it by --spool"
+                    f"{self.folder}: could not be made ({error.strerror}); expected a folder to keep images "
+                    "in, name it by --spool"
                 ) from error
+
+    def _lock(self) -> int | None:
+        """The lock of the folder; None where there are none. Raises `UsageError` where another has it."""
         try:
-            self.lock = lock_folder(folder)
+            return lock_folder(self.folder)
         except BlockingIOError as error:
             raise UsageError(
-                f"{folder}: another `lentigo receive` works on it; name another folder by --spool"
+                f"{self.folder}: another `lentigo receive` works on it; name another folder by --spool"
             ) from error
-        remove_leftovers(self.waiting)
 
     def close(self) -> None:
         """Lets another process work on the folder."""

@@ -17,7 +17,7 @@ from lentigo.datasets.tables.delimited import (
     read_head,
     split_header,
 )
-from lentigo.errors import DataError
+from lentigo.errors import DataError, first_line
 
 CURE = ": download it again, or write a manifest.csv (image,label)"
 MAX_DEPTH = 4  # folders below a source in which tables are looked for
@@ -84,8 +84,7 @@ def is_ph2(path: Path) -> bool:
     """Whether a table is PH2's, drawn with bars, or its sheet as CSV, which has a legend above its header."""
     if not path.stem.lower().startswith("ph2"):
         return False
-    lines = path.read_text("utf-8", "replace").splitlines()
-    return any(re.search(r"\bIMD\d{3}\b", line) for line in lines)
+    return re.search(r"\bIMD\d{3}\b", path.read_text("utf-8", "replace")) is not None
 
 
 def read_metadata(path: Path, archive: Archive) -> pd.DataFrame:
@@ -129,8 +128,7 @@ def read_lower(path: Path) -> pd.DataFrame:
         table = read_any_layout(path)
     # pandas names no file, and ends a message with several lines
     except (OSError, ValueError) as error:
-        lines = str(error).splitlines() or [str(error)]
-        raise DataError(f"{path}: not a readable table ({lines[0]}); expected CSV{CURE}") from error
+        raise DataError(f"{path}: not a readable table ({first_line(error)}); expected CSV{CURE}") from error
     table.columns = [str(name).strip().lower() for name in table.columns]
     # The first of columns with one name: a spreadsheet may repeat them
     return table.loc[:, ~table.columns.duplicated()]

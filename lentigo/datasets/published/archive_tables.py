@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -156,15 +157,18 @@ def explain_undecided(rows: pd.DataFrame, column: str) -> list[Problem]:
     """A problem for each photograph that is neither benign nor malignant; `column` is what it quotes."""
     problems = []
     for row in rows.to_dict("records"):
-        if row["judged"] == CONTRADICTORY:
-            reason = (
-                f"diagnosis {row['diagnosis']!r} contradicts its class {row['published']!r}: left out; "
-                "expected them to agree"
-            )
-        else:
-            reason = f"{column} {row[column]!r} is neither benign nor malignant: left out"
-        problems.append(Problem(str(row["name"]), reason))
+        problems.append(Problem(str(row["name"]), describe_undecided(row, column)))
     return problems
+
+
+def describe_undecided(row: dict[Hashable, Any], column: str) -> str:
+    """Why a row has no class, in words that quote `column`."""
+    if row["judged"] == CONTRADICTORY:
+        return (
+            f"diagnosis {row['diagnosis']!r} contradicts its class {row['published']!r}: left out; expected "
+            "them to agree"
+        )
+    return f"{column} {row[column]!r} is neither benign nor malignant: left out"
 
 
 def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:

@@ -240,15 +240,10 @@ def name_readings(readings: Iterable[Reading]) -> list[pd.DataFrame]:
     """The rows of readings, with ids that no two of them share unless they mean the same, and with what was
     named for them.
     """
-    shared = {archive.namespace for archive in ARCHIVES}
     used: Counter[str] = Counter()
     tables = []
     for reading in readings:
-        used[reading.namespace] += 1
-        namespace = reading.namespace
-        # A public data set keeps its namespace: the same lesion may come from two sources
-        if used[namespace] > 1 and namespace not in shared:
-            namespace = f"{namespace}-{used[namespace]}"
+        namespace = number_namespace(reading.namespace, used)
         tables.append(name_ids(reading.rows, namespace).assign(given=reading.given, kind=reading.kind))
     return tables
 
@@ -258,6 +253,16 @@ def refuse_empty(readings: list[Reading], problems: list[Problem]) -> None:
     first = quote_first(problems) or ", and none was named"
     sources = ", ".join(reading.given for reading in readings)
     raise DataError(f"{sources}: no photograph is left to import{first}")
+
+
+def number_namespace(namespace: str, used: Counter[str]) -> str:
+    """A namespace, with a number where another source has it; `used` counts how many have had each."""
+    used[namespace] += 1
+    is_shared = namespace in {archive.namespace for archive in ARCHIVES}
+    # A public data set keeps its namespace: the same lesion may come from two sources
+    if used[namespace] == 1 or is_shared:
+        return namespace
+    return f"{namespace}-{used[namespace]}"
 
 
 def count_left_out(mapping: pd.DataFrame) -> dict[str, int]:

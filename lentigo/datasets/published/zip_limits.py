@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lentigo.common.files import find_nearest_folder
 from lentigo.errors import DataError, SpaceError
 
 
@@ -81,8 +82,7 @@ def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:
         total: Bytes that it unpacks to.
         limits: Say how much of the disk is left free.
     """
-    # The folder may be still to be made: the disk is that of the nearest one that is there
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    there = find_nearest_folder(folder)
     free = shutil.disk_usage(there).free
     if total + limits.spare_bytes > free:
         raise SpaceError(

@@ -21,7 +21,7 @@ from lentigo.datasets.tables.delimited import (
     find_wide_encoding,
     read_delimited,
 )
-from lentigo.errors import DataError, tell_install
+from lentigo.errors import DataError, first_line, tell_install
 from lentigo.images.decoding.file_kinds import find_kind
 
 START_BYTES = 512  # of a file, by which its kind is known
@@ -120,8 +120,7 @@ def explain_table(path: Path, error: Exception) -> str:
             "is; "
             "save a spreadsheet as CSV"
         )
-    lines = str(error).splitlines() or [type(error).__name__]
-    return f"{path}: not a readable manifest ({lines[0]}); expected CSV or Parquet with image,label"
+    return f"{path}: not a readable manifest ({first_line(error)}); expected CSV or Parquet with image,label"
 
 
 def refuse_other_kinds(path: Path) -> None:

@@ -9,7 +9,7 @@ around it (a contrario, after Desolneux, Moisan and Morel 2000, International Jo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -84,14 +84,7 @@ class Rows:
 
     def choose(self, chosen: np.ndarray) -> Rows:
         """Some of the rows, bool (m,)."""
-        return Rows(
-            first=self.first[chosen],
-            last=self.last[chosen],
-            stride=self.stride[chosen],
-            reach=self.reach[chosen],
-            chance=self.chance[chosen],
-            rarity=self.rarity[chosen],
-        )
+        return Rows(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 def measure_rows(grey: np.ndarray, ignored: np.ndarray) -> float:

@@ -77,7 +77,7 @@ class DecodeLimits:
         width, height = image.size
         max_pixels = self.max_pixels
         reason = ""
-        if image.format not in ("JPEG", "MPO") or keeps_coefficients(content):
+        if is_decoded_whole(image, content):
             max_pixels = min(max_pixels, self.max_whole_pixels)
             reason = f" in {describe_format(image)}, which is decoded whole"
         if width * height > max_pixels:
@@ -85,6 +85,11 @@ class DecodeLimits:
                 f"{name}: {width} x {height} pixels, more than {max_pixels / 1e6:g} million{reason}; "
                 "expected a photograph, save it smaller, or as baseline JPEG"
             )
+
+
+def is_decoded_whole(image: Image.Image, content: bytes) -> bool:
+    """Whether all of an image has to be in memory while it is decoded, at whatever size it is asked for."""
+    return image.format not in ("JPEG", "MPO") or keeps_coefficients(content)
 
 
 def describe_format(image: Image.Image) -> str:

@@ -160,12 +160,17 @@ def find_kind(content: bytes) -> tuple[str, str] | None:
     for kind in KINDS:
         if content[kind.place : kind.place + len(kind.mark)] == kind.mark:
             return kind.words, kind.cure
-    if content[4:8] == b"ftyp":
-        brand = content[8:12]
-        if brand in FILM_BRANDS:
-            return "a film (MP4)", "save one picture of it as JPEG"
-        return BRANDS.get(brand)
-    return None
+    return find_brand(content)
+
+
+def find_brand(content: bytes) -> tuple[str, str] | None:
+    """As `find_kind`, of a file in the boxes of ISO 14496-12, as films and HEIC are."""
+    if content[4:8] != b"ftyp":
+        return None
+    brand = content[8:12]
+    if brand in FILM_BRANDS:
+        return "a film (MP4)", "save one picture of it as JPEG"
+    return BRANDS.get(brand)
 
 
 def describe_jpeg(content: bytes) -> tuple[str, str] | None:

@@ -200,6 +200,11 @@ def find_value(dataset: Dataset, keyword: str) -> Any:
     """
     if keyword in dataset:
         return dataset.get(keyword)
+    return find_shared_value(dataset, keyword)
+
+
+def find_shared_value(dataset: Dataset, keyword: str) -> Any:
+    """An attribute that the frames of a file share; None where there is none."""
     for group in dataset.get("SharedFunctionalGroupsSequence") or ():
         for element in group:
             for item in element.value if element.VR == "SQ" else ():

@@ -26,9 +26,7 @@ def read_card(path: Path) -> dict[str, Any]:
         ModelError: There is none, it is damaged, or of another format.
     """
     if not path.is_file():
-        has_checkpoint = (path.parent / "checkpoint").is_dir()
-        cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
-        raise ModelError(f"{path.parent}: is no finished RUN (no {path.name}); {cure}")
+        raise explain_unfinished(path)
     card = parse_card(path)
     # The format first: of a newer one the entries may well be others
     require_format(path, card["format"])
@@ -37,6 +35,13 @@ def read_card(path: Path) -> dict[str, Any]:
         raise damaged_card(path, fault)
     require_entries(path, card)
     return card
+
+
+def explain_unfinished(path: Path) -> ModelError:
+    """The error of a folder without a card."""
+    has_checkpoint = (path.parent / "checkpoint").is_dir()
+    cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
+    return ModelError(f"{path.parent}: is no finished RUN (no {path.name}); {cure}")
 
 
 def parse_card(path: Path) -> dict[str, Any]:

@@ -81,13 +81,7 @@ def export_with_tensorflow(model: Any, path: Path, name: str, format: str) -> No
     """Keras' own export. Raises `ModelError` where Keras computes with another framework, `OSError` on a full
     disk.
     """
-    from lentigo.models.networks.deep_learning import keras
-
-    if keras.config.backend() != "tensorflow":
-        raise ModelError(
-            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set "
-            f"KERAS_BACKEND=tensorflow ({tell_install('train')})"
-        )
+    require_tensorflow(name)
     from tensorflow.errors import ResourceExhaustedError
 
     try:
@@ -105,6 +99,17 @@ def load_interpreter() -> Any:
             f"format litert is checked with LiteRT, which is not installed; {tell_install('export')}"
         ) from error
     return Interpreter
+
+
+def require_tensorflow(name: str) -> None:
+    """Raises `ModelError` where Keras computes with another framework; `name` is of the format."""
+    from lentigo.models.networks.deep_learning import keras
+
+    if keras.config.backend() != "tensorflow":
+        raise ModelError(
+            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set "
+            f"KERAS_BACKEND=tensorflow ({tell_install('train')})"
+        )
 
 
 def run_keras(model: Any, pixels: np.ndarray) -> Outputs:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, first_line
 from lentigo.images.photographs import SIDE
 from lentigo.models.networks.backbones import Backbone, preprocess
 from lentigo.models.networks.deep_learning import find_keras_home, keras, layers
@@ -71,20 +71,24 @@ def build_keras_backbone(backbone: Backbone, pixels: keras.KerasTensor, weights:
 
 def build_lite_backbone(backbone: Backbone, pixels: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """EfficientNet-Lite2 with weights loaded; Keras has no file of them to download."""
-    if str(weights) == "imagenet":
+    require_lite_weights(str(weights))
+    base = build_efficientnet_lite2(pixels, backbone.name)
+    if str(weights) != "none":
+        load_efficientnet_lite2(base, weights)
+    return base
+
+
+def require_lite_weights(weights: str) -> None:
+    """Raises `ModelError` where weights are neither "none" nor a file that is there."""
+    if weights == "imagenet":
         raise ModelError(
             "efficientnetlite2: Keras has no ImageNet weights of it; pass a file: --weights FILE.npz, or "
             "start from bundled or none"
         )
-    base = build_efficientnet_lite2(pixels, backbone.name)
-    if str(weights) != "none":
-        if not Path(weights).is_file():
-            raise ModelError(
-                f"{weights}: no such weight file; expected an .npz file of EfficientNet-Lite2, bundled or "
-                "none"
-            )
-        load_efficientnet_lite2(base, weights)
-    return base
+    if weights != "none" and not Path(weights).is_file():
+        raise ModelError(
+            f"{weights}: no such weight file; expected an .npz file of EfficientNet-Lite2, bundled or none"
+        )
 
 
 def explain_download(backbone: Backbone) -> str:
@@ -107,8 +111,7 @@ def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> 
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             base.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: does not fit {backbone.name} ({reason}); {expected}") from error
+        raise ModelError(f"{path}: does not fit {backbone.name} ({first_line(error)}); {expected}") from error
 
 
 @contextmanager

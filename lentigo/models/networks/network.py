@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.common.hashing import hash_bytes
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, first_line
 from lentigo.images.photographs import SIDE
 from lentigo.models.networks.backbones import SHRINK, Backbone
 from lentigo.models.networks.deep_learning import keras, layers
@@ -223,9 +223,10 @@ def open_network(path: str | Path, backbone: Backbone) -> Network:
         saved = keras.saving.load_model(path, compile=False)
         return rebuild_network(saved, backbone)
     except Exception as error:  # Keras, h5py and zipfile raise whatever a damaged file leads them to
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        cure = "use the version that card.json names, or copy the RUN again from its source"
-        raise ModelError(f"{path}: cannot be opened by this Keras ({reason}); {cure}") from error
+        raise ModelError(
+            f"{path}: cannot be opened by this Keras ({first_line(error)}); use the version that card.json "
+            "names, or copy the RUN again from its source"
+        ) from error
 
 
 def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:

@@ -47,7 +47,7 @@ async def get_image(service: CurrentService, who: MayRead, id: Id) -> Response:
     """
     record = await find_record(service, id)
     image = await read_kept(service, record)
-    await service.call(service.store.log, who, "photo", record.id)
+    await service.log(who, "photo", record.id)
     return Response(image, media_type="image/jpeg")
 
 
@@ -60,7 +60,7 @@ async def get_thumbnail(service: CurrentService, who: MayRead, id: Id) -> Respon
     """A small copy of a kept photograph, for lists."""
     record = await find_record(service, id)
     thumbnail = await service.decode_pool.run(record.id, shrink_image, await read_kept(service, record))
-    await service.call(service.store.log, who, "thumbnail", record.id)
+    await service.log(who, "thumbnail", record.id)
     return Response(thumbnail, media_type="image/jpeg")
 
 
@@ -68,12 +68,7 @@ async def get_thumbnail(service: CurrentService, who: MayRead, id: Id) -> Respon
 async def delete_prediction(service: CurrentService, who: MayReview, id: Id) -> Response:
     """Deletes one prediction, its verdicts, and its photograph where no other prediction has the same one."""
     record = await find_record(service, id)
-    if record.kept and service.image_folder is None:
-        raise ProblemError(
-            "photograph-elsewhere",
-            "its photograph is kept, but this service was started without that folder; start it with "
-            "`lentigo serve --keep-photos DIR`",
-        )
+    require_own_folder(service, record)
     await service.call(delete_record, service.store, service.image_folder, record.id, who)
     return Response(status_code=204)
 
@@ -86,7 +81,7 @@ async def review_prediction(
     await find_record(service, id)
     review = Review(read_now(service), who, verdict.verdict, verdict.note)
     record = await service.call(service.store.review, str(id), review)
-    await service.call(service.store.log, who, "review", record.id)
+    await service.log(who, "review", record.id)
     return JSONResponse(write_record(record))
 
 
@@ -97,6 +92,13 @@ async def review_prediction(
 )
 async def get_case_thumbnail(service: CurrentService, who: MayRead, sha256: Sha256) -> Response:
     """A small copy of a known lesion's photograph, as the index has it."""
+    thumbnail = read_case_thumbnail(service, sha256)
+    await service.log(who, "known case", sha256)
+    return Response(thumbnail, media_type="image/jpeg")
+
+
+def read_case_thumbnail(service: Service, sha256: str) -> bytes:
+    """A small copy of a known lesion's photograph. Raises `ProblemError` where the index has none."""
     search = service.pool.search
     thumbnail = None if search is None else search.index.read_thumbnail(sha256)
     if thumbnail is None:
@@ -104,8 +106,7 @@ async def get_case_thumbnail(service: CurrentService, who: MayRead, sha256: Sha2
             "not-found",
             "the index of known lesions has no photograph with that hash; it may be another index",
         )
-    await service.call(service.store.log, who, "known case", sha256)
-    return Response(thumbnail, media_type="image/jpeg")
+    return thumbnail
 
 
 def read_now(service: Service) -> datetime:
@@ -128,6 +129,16 @@ async def find_record(service: Service, id: UUID) -> Record:
     if record is None:
         raise ProblemError("not-found", "there is no prediction with that id; it may have been forgotten")
     return record
+
+
+def require_own_folder(service: Service, record: Record) -> None:
+    """Raises `ProblemError` for a record whose photograph another service keeps."""
+    if record.kept and service.image_folder is None:
+        raise ProblemError(
+            "photograph-elsewhere",
+            "its photograph is kept, but this service was started without that folder; start it with "
+            "`lentigo serve --keep-photos DIR`",
+        )
 
 
 async def read_kept(service: Service, record: Record) -> bytes:

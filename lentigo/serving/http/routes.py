@@ -114,7 +114,7 @@ async def list_predictions(
 )
 async def export_predictions(service: CurrentService, who: MayRead, filters: Filters) -> Response:
     """All predictions that match, as a table."""
-    await service.call(service.store.log, who, "export")
+    await service.log(who, "export")
     lines = write_table(service.store.stream(filters))
     # The first row is read here, so that a store that does not answer is found before the response begins.
     head = next(lines)
@@ -148,7 +148,7 @@ async def create_lesion(
         raise ProblemError(
             "conflict", "there is a lesion of that name already; choose another, or use that one"
         ) from error
-    await service.call(service.store.log, who, "lesion", lesion.id)
+    await service.log(who, "lesion", lesion.id)
     return JSONResponse(write_lesion(lesion), 201)
 
 

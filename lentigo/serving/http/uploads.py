@@ -249,16 +249,19 @@ def read_moment(text: str) -> datetime:
     '2026-08-01T00:00:00+00:00'
     """
     try:
-        if not DATE_START.match(text):
-            raise ValueError(text)  # Python would also read 20260801 and 2026-W31
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
+        return parse_moment(text)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             "taken: expected a date such as 2026-08-01, or a moment such as 2026-08-01T12:30:00Z"
         ) from error
+
+
+def parse_moment(text: str) -> datetime:
+    """An aware datetime in UTC. Raises `ValueError` and `OverflowError`."""
+    if not DATE_START.match(text):
+        raise ValueError(text)  # Python would also read 20260801 and 2026-W31
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def read_scale(text: str) -> float:

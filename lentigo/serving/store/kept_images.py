@@ -134,8 +134,6 @@ class ImageFolder:
         Returns:
             The hashes of the others, sorted.
         """
-        if not self.folder.is_dir():
-            return []
         kept = {path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)}
         return sorted(kept - named)
 
@@ -159,8 +157,6 @@ class ImageFolder:
         """
         count = 0
         problems: list[Problem] = []
-        if not self.folder.is_dir():
-            return count, problems
         for path in self.folder.glob(f".*{UNFINISHED_SUFFIX}"):
             try:
                 path.unlink(missing_ok=True)

@@ -104,12 +104,18 @@ def measure_no_lesions(
     Raises:
         DataError: The folder holds no photograph that can be read.
     """
+    session = Session(graph, precision=name_precision(check))
+    outputs = session.stream(gather_no_lesions(folder))
+    return np.stack([answer[output].astype(np.float32) for answer in outputs])
+
+
+def gather_no_lesions(folder: str | Path | None) -> list[np.ndarray]:
+    """Pictures that show no lesion: some that are drawn, then the photographs of a folder."""
+    # Drawn pictures first: a RUN can refuse something even where nobody named a folder
     pictures = list(draw_no_lesions(SIDE))
     if folder is not None:
         pictures += read_folder(folder)
-    # Drawn pictures first: a RUN can refuse something even where nobody named a folder
-    session = Session(graph, precision=name_precision(check))
-    return np.stack([answer[output].astype(np.float32) for answer in session.stream(pictures)])
+    return pictures
 
 
 def read_folder(folder: str | Path) -> list[np.ndarray]:

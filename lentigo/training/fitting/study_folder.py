@@ -76,15 +76,19 @@ class StudyFolder:
             UsageError: The folder holds something else, or a study with other settings.
             SpaceError: It cannot be written.
         """
-        if self.path.is_file():
-            raise UsageError(f"{self.path}: is a file; expected a folder to be made")
-        file = self.name_facts("settings")
-        # A folder with somebody's own files is not taken for a study
-        if not file.is_file() and self.path.is_dir() and any(self.path.iterdir()):
-            raise UsageError(f"{self.path}: holds other files; expected a new folder, or one of a study")
+        settings_file = self.name_facts("settings")
+        self._refuse_others(settings_file)
         # Before the first step: an audit may take hours
         require_writable(self.path)
-        keep_settings(file, settings)
+        keep_settings(settings_file, settings)
+
+    def _refuse_others(self, settings_file: Path) -> None:
+        """Raises `UsageError` where the folder is something else than a study."""
+        if self.path.is_file():
+            raise UsageError(f"{self.path}: is a file; expected a folder to be made")
+        # A folder with somebody's own files is not taken for a study
+        if not settings_file.is_file() and self.path.is_dir() and any(self.path.iterdir()):
+            raise UsageError(f"{self.path}: holds other files; expected a new folder, or one of a study")
 
     def recall(self, step: str) -> dict[str, Any] | None:
         """Reads what a finished step found.

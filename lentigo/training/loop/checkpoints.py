@@ -140,9 +140,13 @@ def restore_state(model: keras.Model, arrays: list[np.ndarray]) -> None:
         ModelError: They are of another model.
     """
     variables = list_state(model)
-    shapes = [tuple(variable.shape) for variable in variables]
     # Compared as a whole before any is assigned: a model that is half of one and half of the other learns on
-    if shapes != [array.shape for array in arrays]:
+    if list_shapes(variables) != list_shapes(arrays):
         raise ModelError("the checkpoint is of another network; remove the RUN folder and train again")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def list_shapes(arrays: Iterable[np.ndarray | keras.Variable]) -> list[tuple[int, ...]]:
+    """The shape of each array or variable."""
+    return [tuple(array.shape) for array in arrays]

@@ -20,11 +20,16 @@ def set_threads(count: int) -> None:
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
     os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+        set_tensorflow_threads(count)
 
-        with suppress(RuntimeError):  # it has computed already, and keeps its threads
-            tf.config.threading.set_intra_op_parallelism_threads(count)
-            tf.config.threading.set_inter_op_parallelism_threads(count)
+
+def set_tensorflow_threads(count: int) -> None:
+    """Bounds the threads of TensorFlow, which is imported."""
+    import tensorflow as tf
+
+    with suppress(RuntimeError):  # it has computed already, and keeps its threads
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ A frozen backbone without augmentation gives the same features at every epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,14 +128,16 @@ def extract_features(
         else:
             images = progress(stream_images(paths), total=len(paths), label="features")
             problems = compute_shards(open_session(graph, fp32), images, folder, cached)
-    # Equal files have one digest: each of them has the features
+    values = stack_features(dataset.digests, cached, network.backbone.features)
     readable = np.array([digest in cached for digest in dataset.digests], dtype=bool)
-    rows = []
-    for digest in dataset.digests:
-        if digest in cached:
-            rows.append(cached[digest])
-    values = np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32)
     return Features(values, readable, tuple(problems))
+
+
+def stack_features(digests: Sequence[str], cached: dict[str, np.ndarray], width: int) -> np.ndarray:
+    """The features of the photographs that have some, float32 (m, width), in their order."""
+    # Equal files have one digest: each of them has the features
+    rows = [cached[digest] for digest in digests if digest in cached]
+    return np.stack(rows) if rows else np.empty((0, width), np.float32)
 
 
 def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Features:

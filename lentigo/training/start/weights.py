@@ -43,8 +43,8 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
 def list_weight_files(backbone: Backbone, folder: Path) -> list[Path]:
     """The files of a folder that are named as weights of a backbone, sorted."""
     found = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".h5" and path.name.lower().startswith(backbone.name):
+    for path in sorted(folder.glob("*.h5")):
+        if path.name.lower().startswith(backbone.name):
             found.append(path)
     return found
 

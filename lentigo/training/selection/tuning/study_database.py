@@ -10,7 +10,7 @@ import optuna
 from optuna.pruners import MedianPruner
 from sqlalchemy.exc import SQLAlchemyError
 
-from lentigo.errors import StoreError, UsageError
+from lentigo.errors import StoreError, UsageError, first_line
 from lentigo.training.selection.tuning.sampling import NumberedSampler
 
 
@@ -76,11 +76,8 @@ def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:
         error: Of Optuna or SQLAlchemy.
     """
     shown = hide_password(storage)
-    lines = str(error.__cause__ or error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
-    reason = reason.replace(storage, shown)
-    is_unknown_driver = "load_dialect" in reason or "Can't load plugin" in reason
-    if "://" not in storage or "Could not parse" in str(error) or is_unknown_driver:
+    reason = first_line(error.__cause__ or error).replace(storage, shown)
+    if is_no_address(storage, str(error), reason):
         return UsageError(
             f"storage {shown!r} is no address of a database ({reason}); expected sqlite:///FILE or "
             "postgresql://USER:PASSWORD@HOST/DATABASE"
@@ -89,6 +86,12 @@ def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:
         f"{shown}: does not answer ({reason}); expected a database that may be written to: start it, or "
         "leave --storage out to use a file"
     )
+
+
+def is_no_address(storage: str, message: str, reason: str) -> bool:
+    """Whether an error is one of the address itself, by the message and the first line of its cause."""
+    is_unknown_driver = "load_dialect" in reason or "Can't load plugin" in reason
+    return "://" not in storage or "Could not parse" in message or is_unknown_driver
 
 
 def hide_password(address: str) -> str:
