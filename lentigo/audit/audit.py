@@ -265,10 +265,7 @@ def list_digests(images: Sequence[str], inspections: Sequence[Inspection | Probl
     """The SHA-256 of each file, hashed now where it could not be opened."""
     digests = []
     for image, inspection in zip(images, inspections, strict=True):
-        if isinstance(inspection, Inspection):
-            digests.append(inspection.digest)
-        else:
-            digests.append(hash_image(image))
+        digests.append(hash_image(image) if isinstance(inspection, Problem) else inspection.digest)
     return digests
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lentigo.audit.image_facts import describe_facts
 from lentigo.common.parallel.cluster import Cluster
-from lentigo.common.parallel.threads import open_pool
+from lentigo.common.parallel.threads import map_images
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
 from lentigo.errors import ImageError
@@ -122,6 +122,4 @@ def inspect_images(
     if cluster is not None:
         results = cluster.map(InspectionWork(detector), paths, count=len(paths), give_up=give_up_image)
         return list(progress(results, total=len(paths), label="photographs"))
-    with open_pool(threads) as pool:
-        results = pool.map(partial(inspect_image, detector=detector), paths)
-        return list(progress(results, total=len(paths), label="photographs"))
+    return map_images(partial(inspect_image, detector=detector), paths, threads, progress, "photographs")

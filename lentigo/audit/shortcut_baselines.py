@@ -8,7 +8,6 @@ that the set is at fault.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from lentigo.audit.baseline_models import BASELINES, Facts, Predictions, cross_validate, divide, fit_once
 from lentigo.audit.image_facts import read_facts
 from lentigo.common.json_values import list_fields, replace_nan
+from lentigo.common.parallel.threads import map_images
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset, DataSource
@@ -175,10 +175,8 @@ def cross_validate_set(
 def read_set(data: DataSource, progress: Progress) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
     """Opens the photographs of a set; see `gather_facts`."""
     dataset = load_dataset(data)
-    with ThreadPoolExecutor() as pool:
-        results = pool.map(read_facts, dataset.table["image"])
-        facts = list(progress(results, total=len(dataset), label="shortcut_baselines"))
-    return gather_facts(dataset, facts)
+    images = dataset.table["image"].tolist()
+    return gather_facts(dataset, map_images(read_facts, images, None, progress, "shortcut_baselines"))
 
 
 def gather_facts(

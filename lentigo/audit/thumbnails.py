@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import io
 
 from PIL import Image, ImageDraw
 
+from lentigo.images.encoding import encode_jpeg
 from lentigo.images.photographs import DecodedImage, try_image
 from lentigo.images.problems import Problem
 
@@ -45,6 +45,4 @@ def draw_image(image: DecodedImage | Problem, frame: Corners) -> str:
     if frame:
         corners = [(scale * x, scale * y) for x, y in frame]
         ImageDraw.Draw(small).line([*corners, corners[0]], fill=FRAME_COLOUR, width=2)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(encode_jpeg(small, JPEG_QUALITY)).decode()

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from lentigo.images.encoding import encode_jpeg
+
 
 def warp(pixels: np.ndarray, degrees: float = 0, zoom: float = 1) -> np.ndarray:
     """Turns an image about its middle and enlarges it.
@@ -41,9 +43,7 @@ def recompress(pixels: np.ndarray, quality: int) -> np.ndarray:
     Returns:
         uint8 (S, S, 3).
     """
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+    return np.asarray(Image.open(io.BytesIO(encode_jpeg(Image.fromarray(pixels), quality))))
 
 
 def resample(pixels: np.ndarray, share: float) -> np.ndarray:

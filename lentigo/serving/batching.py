@@ -93,12 +93,7 @@ class Batcher:
 
     async def collect_batch(self) -> list[BatchItem]:
         """The next batch; waits for its first image as long as it takes."""
-        while not self.waiting:
-            self.has_waiting.clear()
-            await self.has_waiting.wait()
-        if len(self.waiting) == 1 and self.wait_seconds:
-            # Photographs of one request come one after the other, a moment apart
-            await asyncio.sleep(self.wait_seconds)
+        await self._wait_for_first()
         batch: list[BatchItem] = []
         while len(batch) < self.max_batch:
             item = self.waiting.get()
@@ -106,6 +101,15 @@ class Batcher:
                 break
             batch.append(item)
         return batch
+
+    async def _wait_for_first(self) -> None:
+        """Waits for an image, and a moment longer for others that come with it."""
+        while not self.waiting:
+            self.has_waiting.clear()
+            await self.has_waiting.wait()
+        if len(self.waiting) == 1 and self.wait_seconds:
+            # Photographs of one request come one after the other, a moment apart
+            await asyncio.sleep(self.wait_seconds)
 
     async def close(self) -> None:
         """Stops; images that still wait are cancelled."""

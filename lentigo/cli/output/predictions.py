@@ -76,15 +76,20 @@ def read_names(images: Iterable[str]) -> Iterator[str]:
         Names; blank lines are passed over.
     """
     for name in images:
-        if name != "-":
+        if name == "-":
+            yield from read_lines()
+        else:
             yield name
-            continue
-        reconfigure = getattr(sys.stdin, "reconfigure", None)  # stdin may be something else
-        if reconfigure is not None:
-            reconfigure(errors="surrogateescape")  # names need not be UTF-8
-        for line in sys.stdin:
-            if line.strip():
-                yield line.strip()
+
+
+def read_lines() -> Iterator[str]:
+    """The lines of standard input that are not blank."""
+    reconfigure = getattr(sys.stdin, "reconfigure", None)  # stdin may be something else
+    if reconfigure is not None:
+        reconfigure(errors="surrogateescape")  # names need not be UTF-8
+    for line in sys.stdin:
+        if line.strip():
+            yield line.strip()
 
 
 def open_cluster(address: str | None) -> AbstractContextManager[Cluster | None]:

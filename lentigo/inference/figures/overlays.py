@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from lentigo.common.files import write_whole
 
@@ -49,9 +49,7 @@ def enlarge_small(image: Image.Image) -> Image.Image:
     longer = max(image.size)
     if longer >= MIN_SIDE:
         return image
-    width = max(1, round(image.width * MIN_SIDE / longer))
-    height = max(1, round(image.height * MIN_SIDE / longer))
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+    return ImageOps.scale(image, MIN_SIDE / longer, Image.Resampling.BICUBIC)
 
 
 def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError, explain_missing
+from lentigo.images.encoding import encode_jpeg
 
 if TYPE_CHECKING:
     from lentigo.common.plots import Figure
@@ -81,6 +81,4 @@ def compress_image(image: Image.Image, max_side: int) -> bytes:
     """
     small = image.copy()
     small.thumbnail((max_side, max_side), reducing_gap=3.0)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+    return encode_jpeg(small, JPEG_QUALITY)

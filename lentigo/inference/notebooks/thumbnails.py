@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 
 import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
+from lentigo.images.encoding import encode_jpeg
 from lentigo.images.held_images import ImageSource
 from lentigo.images.photographs import view_image
 
@@ -39,9 +39,7 @@ def draw_thumbnail(
     small.thumbnail((longer_side, longer_side), reducing_gap=3.0)
     if mask is not None:
         small = outline_lesion(small, mask)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+    return encode_jpeg(small, JPEG_QUALITY)
 
 
 def outline_lesion(image: Image.Image, mask: np.ndarray) -> Image.Image:

@@ -165,16 +165,21 @@ class LimitedProtocol(H11Protocol):
 
     def _make_room(self) -> bool:
         """Ends the connection that has waited longest without a request; False where there is none."""
-        waiting: list[LimitedProtocol] = []
-        for other in self.connections:
-            assert isinstance(other, LimitedProtocol)  # uvicorn makes every connection of this class
-            if other is not self and other.is_waiting and not other.transport.is_closing():
-                waiting.append(other)
+        waiting = self._list_waiting()
         if not waiting:
             return False
         longest = min(waiting, key=lambda other: other.since)
         longest.transport.abort()
         return True
+
+    def _list_waiting(self) -> list[LimitedProtocol]:
+        """The other connections that wait for a request."""
+        waiting: list[LimitedProtocol] = []
+        for other in self.connections:
+            assert isinstance(other, LimitedProtocol)  # uvicorn makes every connection of this class
+            if other is not self and other.is_waiting and not other.transport.is_closing():
+                waiting.append(other)
+        return waiting
 
     def _respond(self, status: int, problem: dict[str, Any], headers: dict[str, str]) -> None:
         """Responds without the application, where nothing was sent yet, and closes."""

@@ -145,12 +145,18 @@ def translate(error: Exception) -> ProblemError:
 
 def explain_invalid(error: RequestValidationError) -> ProblemError:
     """Names the values that are not as expected, without the values: they may be what must not be logged."""
+    errors = list_invalid(error)
+    detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:MAX_ERRORS])
+    return ProblemError("invalid", detail, errors=errors)
+
+
+def list_invalid(error: RequestValidationError) -> list[dict[str, str]]:
+    """Where each value is that is not as expected, and what is wrong with it."""
     errors = []
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         errors.append({"where": where, "message": item["msg"]})
-    detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:MAX_ERRORS])
-    return ProblemError("invalid", detail, errors=errors)
+    return errors
 
 
 def find_methods(routes: Iterable[BaseRoute], request: Request) -> set[str]:

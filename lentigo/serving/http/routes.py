@@ -251,9 +251,12 @@ def write_page(request: Request, name: str, items: Sequence[dict[str, Any]], cur
         items: Those of this page.
         cursor: Where the next page begins; None for the last.
     """
-    headers = {}
-    if cursor is not None:
-        parameters = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
-        parameters.append(("cursor", cursor))
-        headers["Link"] = f'<{request.url.path}?{urlencode(parameters)}>; rel="next"'
+    headers = {} if cursor is None else {"Link": link_next(request, cursor)}
     return JSONResponse({name: items, "next": cursor}, headers=headers)
+
+
+def link_next(request: Request, cursor: str) -> str:
+    """The link to the next page: what was asked, from another place on."""
+    parameters = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
+    parameters.append(("cursor", cursor))
+    return f'<{request.url.path}?{urlencode(parameters)}>; rel="next"'

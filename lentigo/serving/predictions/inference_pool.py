@@ -54,10 +54,12 @@ class InferencePool:
         Returns:
             One answer for each image, in order.
         """
-        rest = len(images) % self.batched.session.batch  # beyond the last full batch
-        batched_count = len(images)
-        if rest <= MAX_SINGLE_IMAGES:
-            batched_count -= rest
-        answers: list[Any] = list(self.batched.infer_images(iter(images[:batched_count])))
-        answers.extend(self.single.infer_images(iter(images[batched_count:])))
+        count = self._count_batched(len(images))
+        answers: list[Any] = list(self.batched.infer_images(iter(images[:count])))
+        answers.extend(self.single.infer_images(iter(images[count:])))
         return answers
+
+    def _count_batched(self, count: int) -> int:
+        """How many of some images are computed in batches."""
+        rest = count % self.batched.session.batch  # beyond the last full batch
+        return count - rest if rest <= MAX_SINGLE_IMAGES else count

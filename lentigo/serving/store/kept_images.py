@@ -18,6 +18,7 @@ from PIL import Image
 
 from lentigo.common.files import name_full_disk, write_whole
 from lentigo.errors import DataError
+from lentigo.images.encoding import encode_jpeg
 from lentigo.images.photographs import hold_pixels
 from lentigo.images.problems import Problem
 from lentigo.serving.store.locks import FolderLock
@@ -196,6 +197,4 @@ def shrink_image(content: bytes) -> bytes:
         # The decoder skips the detail that would be thrown away, down to an eighth of the side.
         image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
         image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-        file = BytesIO()
-        image.save(file, "JPEG", quality=THUMBNAIL_QUALITY)
-    return file.getvalue()
+        return encode_jpeg(image, THUMBNAIL_QUALITY)
