@@ -67,7 +67,7 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """Reads a file that holds a JSON object.
 
     Args:

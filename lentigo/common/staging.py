@@ -115,7 +115,11 @@ def remove_leftover(entry: os.DirEntry[str], process: int) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Whether this machine has a process of that number."""
+    """Whether this machine has a process of that number.
+
+    Args:
+        process: The number.
+    """
     if fcntl is None:  # Windows, where the question would end it
         return True
     try:

@@ -94,7 +94,12 @@ def group_duplicates(dataset: Dataset, duplicates: Duplicates, digests: list[str
 
 
 def list_training_images(bundle: Bundle, without: list[str] | None = None) -> list[str]:
-    """The training and validation photographs of a RUN that are where they were, and not among others."""
+    """Lists the training and validation photographs of a RUN that are where they were.
+
+    Args:
+        bundle: The RUN.
+        without: Paths of others that are left out.
+    """
     path = bundle.folder / SPLITS
     if not path.is_file():
         return []

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lentigo.common.files import require_writable, write_csv, write_text, write_whole
-from lentigo.common.json_values import read_object, write_json
+from lentigo.common.json_values import read_json_object, write_json
 from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
@@ -106,7 +106,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         path: Of the settings.
     """
     try:
-        settings = read_object(path)
+        settings = read_json_object(path)
         if not isinstance(settings.get("recipe", {}), dict):
             raise ValueError("its recipe is no JSON object")
     except (OSError, ValueError) as error:

@@ -41,7 +41,12 @@ def describe_training(training: Training, out: Path) -> dict[str, Any]:
 
 
 def print_training(training: Training, out: Path) -> None:
-    """A training for people."""
+    """Prints a training.
+
+    Args:
+        training: What `train` gave.
+        out: The RUN.
+    """
     print_scores(f"{out}, validation", training.validation.to_json())
     for source, assessment in training.holdouts.items():
         print_scores(f"{out}, {source}, which it was trained without", assessment.to_json())
@@ -51,7 +56,13 @@ def print_training(training: Training, out: Path) -> None:
 
 
 def print_mask_training(training: MaskTraining, out: Path, as_json: bool) -> None:
-    """A decoder, and the classifier that was trained before it where there was one; then the problems."""
+    """Prints a decoder, and the classifier that was trained before it where there was one; then the problems.
+
+    Args:
+        training: What `train_masks` gave.
+        out: The RUN.
+        as_json: Whether to print for machines.
+    """
     mask_scores = training.validation.to_json()
     class_scores = None
     if training.classifier is not None:

@@ -24,6 +24,11 @@ def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) ->
     asked for another one.
 
     Raises `ArchiveError`, and `SpaceError` where the disk is full.
+
+    Args:
+        archive: Is asked for another address.
+        folder: Says where the file goes.
+        image: As the archive listed it.
     """
     path = folder.place(image)
     try:

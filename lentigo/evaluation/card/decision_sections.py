@@ -118,11 +118,11 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         "it can exclude neither class, where it excludes both, and where it excludes that label. The risk "
         f"of excluding the true class: {format_fact(refusal.get('alpha'))}.",
     ]
-    lines += count_refusals(scores.get("refusals"))
+    lines += describe_refusals(scores.get("refusals"))
     return Section("Refusal", tuple(lines))
 
 
-def count_refusals(counts: dict[str, int] | None) -> list[str]:
+def describe_refusals(counts: dict[str, int] | None) -> list[str]:
     """A sentence on how many validation photographs were refused; none where that is not recorded."""
     if not counts:
         return []

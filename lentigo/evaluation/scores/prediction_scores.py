@@ -16,7 +16,17 @@ from lentigo.inference.results import Prediction
 def measure_operating_points(
     decider: Decider, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray
 ) -> tuple[Decisions, ...]:
-    """The decisions at every threshold that a RUN knows."""
+    """Measures the decisions at every threshold that a RUN knows.
+
+    Args:
+        decider: Of the RUN.
+        malignant: The truth, 0 or 1, int (n,).
+        probability: P(malignant), float (n,).
+        groups: The group of each photograph, (n,).
+
+    Returns:
+        One for each threshold; that in use comes first.
+    """
     decisions = []
     for rule, threshold in decider.list_thresholds().items():
         decisions.append(measure_decisions(rule, threshold, malignant, probability, groups))
@@ -30,7 +40,18 @@ def measure_answered(
     groups: np.ndarray,
     answered: np.ndarray,
 ) -> Decisions | None:
-    """The decisions on photographs that are not refused, by `answered`, bool (n,); None where all are."""
+    """Measures the decisions on photographs that are not refused.
+
+    Args:
+        threshold: From which P(malignant) is called malignant.
+        malignant: The truth, 0 or 1, int (n,).
+        probability: P(malignant), float (n,).
+        groups: The group of each photograph, (n,).
+        answered: Those that are not refused, bool (n,).
+
+    Returns:
+        The decisions; None where all are refused.
+    """
     if not answered.any():
         return None
     return measure_decisions(
@@ -39,7 +60,15 @@ def measure_answered(
 
 
 def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> DiagnosisScores | None:
-    """How well diagnoses are told apart; None where the model gives none or the data set names none."""
+    """Measures how well diagnoses are told apart.
+
+    Args:
+        dataset: n photographs, with the diagnoses that are known.
+        predictions: One for each photograph.
+
+    Returns:
+        The scores; None where the model gives no diagnoses or the data set names none.
+    """
     diagnoses = [prediction.diagnosis for prediction in predictions if prediction.diagnosis is not None]
     # One without it is enough: the model has no such output
     if len(diagnoses) < len(predictions):

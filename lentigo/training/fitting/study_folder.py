@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.common.files import require_writable
-from lentigo.common.json_values import read_object, write_json
+from lentigo.common.json_values import read_json_object, write_json
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.run_folder import keep_settings
 
@@ -106,7 +106,7 @@ class StudyFolder:
         if not path.is_file():
             return None
         try:
-            return read_object(path)
+            return read_json_object(path)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"{path}: is damaged ({error}); remove it, and the same call does the step again"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from lentigo.common.json_values import read_object, replace_nan, write_json
+from lentigo.common.json_values import read_json_object, replace_nan, write_json
 from lentigo.common.statistics.intervals import TAIL
 from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
@@ -86,7 +86,7 @@ def read_logits(path: Path, count: int) -> dict[str, Any]:
     it is damaged: then it is measured again.
     """
     try:
-        facts = read_object(path)
+        facts = read_json_object(path)
         is_whole = are_logits(facts["default"], count) and are_logits(facts["best"], count)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
