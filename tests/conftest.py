@@ -1,5 +1,6 @@
 """Shared toys: synthetic lesions on disk, a RUN trained on them, and caches that end with the session."""
 
+import gc
 import io
 import os
 import shutil
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,16 @@ def ended_servers():
     yield
     left = [thread.name for thread in threading.enumerate() if "serve_forever" in thread.name]
     assert not left, f"shut down the servers of this module: {left}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps what the imports made out of the search for garbage, which took a twentieth of all tests."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -147,19 +158,29 @@ def weight_file(synthetic_lesions, make_once) -> Callable[[str], Path]:
     return lambda name: make_once(f"weights/{name}", write) / f"{name}.weights.h5"
 
 
+@pytest.fixture(scope="session")
+def random_network() -> Callable:
+    """Gives a network of random weights by the name of its backbone. It is built once, and no test changes it."""
+    from lentigo.models.networks.backbones import BACKBONES
+    from lentigo.models.networks.network import build_network
+
+    return cache(lambda name: build_network(BACKBONES[name], "none"))
+
+
 @pytest.fixture(scope="module")
 def toy_backbone() -> Iterator[None]:
-    """The backbone `toy`, of five convolutions, which the table has for as long as a module's tests run.
+    """The backbones `toy` and `other_toy`, of five convolutions, in the table while a module's tests run.
 
-    But for its size it is a backbone like the others; a training on it takes a quarter of their time.
+    But for their size they are backbones like the others; a training on them takes a quarter of the time.
     """
     from lentigo.models.networks.backbones import BACKBONES, Backbone
     from lentigo.models.networks.deep_learning import keras
     from lentigo.models.networks.receptive_fields import FIRST_CENTRES
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BACKBONES, "toy", Backbone("toy", "Toy", "symmetric", 64))
-        patch.setitem(FIRST_CENTRES, "toy", 31.5)
+        for name in ("toy", "other_toy"):
+            patch.setitem(BACKBONES, name, Backbone(name, "Toy", "symmetric", 64))
+            patch.setitem(FIRST_CENTRES, name, 31.5)
         patch.setattr(keras.applications, "Toy", build_toy, raising=False)
         yield
 

@@ -1,6 +1,4 @@
-"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, a third of it in every
-run.
-"""
+"""On real photographs, where LENTIGO_DATA names them: how they are read, and the main job from end to end."""
 
 import json
 
@@ -45,11 +43,9 @@ def test_the_starting_data_set_is_read_as_it_is(photographs):
     }
 
 
-# Of each class; then the AUROC that is expected at least, and the lower end of its interval.
-@pytest.mark.parametrize(
-    ("count", "auroc", "low"), [(60, 0.82, 0.65), pytest.param(180, 0.82, 0.72, marks=pytest.mark.check)]
-)
-def test_the_seed_recipe_learns_from_few_photographs(photographs, weights, tmp_path, count, auroc, low):
+@pytest.mark.check
+def test_the_seed_recipe_learns_from_few_photographs(photographs, weights, tmp_path):
+    count = 180  # of each class
     sample = draw_sample(photographs, tmp_path / "manifest.csv", count)
     training = train(
         sample,
@@ -61,7 +57,7 @@ def test_the_seed_recipe_learns_from_few_photographs(photographs, weights, tmp_p
     assessment = evaluate(tmp_path / "run", sample)
     n_test, n_train = 2 * count // 3, 4 * count // 3
     assert assessment.n == n_test and assessment.contamination.duplicates == ()
-    assert assessment.metrics.auroc > auroc and assessment.ci["auroc"][0] > low
+    assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
     data = json.loads((tmp_path / "run" / "card.json").read_text())["data"]
     assert data["training"] + data["validation"] == n_train - training.training_set.left_out
     assert training.training_set.left_out < 0.1 * n_train

@@ -55,8 +55,11 @@ def test_detect(ask, image, blank, toy_run):
     hold_schema("detect", "lentigo detect --json", objects)
 
 
-def test_evaluate(ask, synthetic_lesions):
-    hold_schema("evaluate", "lentigo evaluate --json", ask("evaluate", "bundled", synthetic_lesions))
+def test_evaluate(ask, synthetic_lesions, tmp_path):
+    report = tmp_path / "report.html"
+    objects = ask("evaluate", "bundled", synthetic_lesions, "--out", report)
+    hold_schema("evaluate", "lentigo evaluate --json", objects)
+    assert objects[0]["n"] == 48 and report.is_file()
 
 
 def test_audit(ask, synthetic_lesions):

@@ -216,12 +216,6 @@ def test_a_folder_that_is_no_data_set_is_one_line(lentigo, tmp_path, folders, wo
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and words in result.stderr
 
 
-def test_evaluate_prints_the_object_of_the_contract(lentigo, run, synthetic_lesions, tmp_path):
-    result = lentigo("evaluate", run, synthetic_lesions, "--json", "--out", tmp_path / "report.html")
-    assert result.returncode == 0 and json.loads(result.stdout)["n"] == 48
-    assert (tmp_path / "report.html").is_file()
-
-
 def test_info_of_data_draws_two_pictures(lentigo, synthetic_lesions, tmp_path):
     result = lentigo("data", "info", synthetic_lesions, "--json", "--out", tmp_path)
     facts = json.loads(result.stdout)

@@ -15,7 +15,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.searches import searches_folder
 from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
-from lentigo.evaluation.contamination import Contamination
+from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
 from lentigo.evaluation.training_duplicates import search_training_duplicates
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.inference.predictor import Predictor
@@ -121,8 +121,7 @@ def moved(run, tmp_path):
 
 
 def test_a_run_whose_files_are_gone_knows_its_photographs_in_other_files(moved, again):
-    assessment = evaluate(moved, again)
-    known = assessment.contamination
+    _, known = search_contamination(open_bundle(moved), load_dataset(again))
     assert known.count("picture") == known.n == 48 and known.not_known == 0 and known.searched == 0
     assert any(
         "has learned from 48 of these 48 photographs (0 by their files, 48 by what they show)" in note
@@ -136,28 +135,27 @@ def test_what_a_run_cannot_know_is_said_and_not_called_clean(moved, again):
     card = json.loads((moved / "card.json").read_text())
     card["files"].pop("learned.npz")
     (moved / "card.json").write_text(json.dumps(card))
-    known = evaluate(moved, again).contamination
+    _, known = search_contamination(open_bundle(moved), load_dataset(again))
     assert known.images == () and known.not_known == known.learned_from == 48
     assert known.notes[0].startswith("not known for 48 of the 48 photographs that moved@")
 
 
 def test_nobody_looked_is_said(run, again):
-    known = evaluate(run, again, duplicates=False).contamination
+    known = find_contamination(open_bundle(run), load_dataset(again), by_content=False)
     assert known.images == () and known.to_json()["by_picture"] is None and known.to_json()["not_known"] == 48
     assert "by their files alone" in known.notes[0]
 
 
-def test_the_second_model_of_a_comparison_is_looked_at_too(run, toy_run, again):
+def test_the_second_model_of_a_comparison_is_looked_at_too(run, toy_run, folder):
     mine = Predictor(toy_run("logit", "embedding"))
-    analysis = analyse(mine, evaluate(mine, again), against=Predictor(run))
-    assert len(analysis.contamination_of_other.images) == 48
-    assert analysis.to_json()["contamination_of_other"]["by_picture"] == 48
+    analysis = analyse(mine, evaluate(mine, folder), against=Predictor(run))
+    assert len(analysis.contamination_of_other.images) == 6
 
 
-def test_people_are_told_of_both(run, again, capsys):
-    assessment = evaluate(run, again)
-    print_contamination(assessment.to_json()["contamination"])
-    assert "has learned from 48 of these 48 photographs" in capsys.readouterr().out
+def test_people_are_told_of_both(run, folder, capsys):
+    _, known = search_contamination(open_bundle(run), load_dataset(folder))
+    print_contamination(known.to_json())
+    assert "has learned from 6 of these 11 photographs" in capsys.readouterr().out
     known = Contamination("run@1", 10, 100, 0, (), True, searched=100)
     print_contamination(known.to_json())
     assert (

@@ -23,6 +23,7 @@ OLD = {
 }
 
 
+@pytest.mark.check
 def test_settings_of_other_projects_change_nothing_and_nothing_is_written(tmp_path):
     settings = tmp_path / ".keras" / "keras.json"
     settings.parent.mkdir()

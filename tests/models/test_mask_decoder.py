@@ -85,8 +85,8 @@ def test_the_graph_is_flat(network):
     assert not any(isinstance(layer, keras.Model) for layer in build_export_model(network).layers)
 
 
-def test_skips_are_the_last_maps_of_each_side():
-    skips = find_skips(build_network(BACKBONES["mobilenetv2"], "none"))
+def test_skips_are_the_last_maps_of_each_side(random_network):
+    skips = find_skips(random_network("mobilenetv2"))
     assert [skip.shape[1:] for skip in skips] == [(7, 7, 1280), (14, 14, 576), (28, 28, 192), (56, 56, 144)]
 
 
@@ -108,9 +108,9 @@ def test_the_same_seed_gives_the_same_decoder(network):
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
-def test_the_width_follows_what_the_backbone_costs(network):
+def test_the_width_follows_what_the_backbone_costs(network, random_network):
     assert choose_width(network) == 8
-    assert choose_width(build_network(BACKBONES["mobilenetv2"], "none")) == 24
+    assert choose_width(random_network("mobilenetv2")) == 24
 
 
 @pytest.mark.check

@@ -14,8 +14,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uin
 
 
 @pytest.fixture(scope="module")
-def network():
-    return build_network(BACKBONES["mobilenetv2"], "none")
+def network(random_network):
+    return random_network("mobilenetv2")
 
 
 def numbers(variable):
@@ -27,8 +27,8 @@ def count(variables):
 
 
 @pytest.fixture(scope="module")
-def densenet():
-    return build_network(BACKBONES["densenet121"], "none")
+def densenet(random_network):
+    return random_network("densenet121")
 
 
 def test_densenet121_has_the_parameters_of_the_original(densenet):
@@ -63,8 +63,8 @@ LARGE = [pytest.param(name, marks=pytest.mark.check) for name in ("resnet50", "n
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", *LARGE])
-def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name):
-    network = build_network(BACKBONES[name], "none")
+def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name, random_network):
+    network = random_network(name)
     middle = find_mid_level_map(network)
     map_of = keras.Model(network.feature_extractor.input, middle)(PIXELS[:2]).numpy()
     told = build_runtime_model(network)(PIXELS[:2])["middle"].numpy()
@@ -142,12 +142,9 @@ def test_a_missing_weight_file_is_named():
         build_network(BACKBONES["mobilenetv2"], "nowhere.weights.h5")
 
 
-def test_weights_of_another_backbone_are_refused(tmp_path):
-    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(
-        tmp_path / "m.weights.h5"
-    )
+def test_weights_of_another_backbone_are_refused(weight_file, toy_backbone):
     with pytest.raises(ModelError, match="does not fit vgg16"):
-        build_network(BACKBONES["vgg16"], tmp_path / "m.weights.h5")
+        build_network(BACKBONES["vgg16"], weight_file("toy"))
 
 
 def test_a_failed_download_says_which_file_to_put_where(monkeypatch, capsys):

@@ -20,10 +20,11 @@ from lentigo.models.training_record_files import read_training_record
 from lentigo.training.masks.mask_splits import choose_validation
 from lentigo.training.masks.mask_training import train_masks
 from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy
 
 pytestmark = pytest.mark.usefixtures("toy_backbone")
-QUICK = find_recipe(
+ALONE = find_recipe(
     "seed",
     backbone="toy",
     epochs=1,
@@ -33,6 +34,7 @@ QUICK = find_recipe(
     ema=0.5,
     mask_learning_rate=0.01,
 )
+QUICK = dataclasses.replace(ALONE, backbone="mobilenetv2")  # a finished RUN has a backbone, whatever is asked
 
 
 class Stopped(Exception):
@@ -49,6 +51,14 @@ def stop_after(epochs: int):
             yield item
 
     return watch
+
+
+@pytest.fixture(scope="module")
+def run(synthetic_lesions, weight_file, tmp_path_factory):
+    """A finished RUN with a classifier on the toy backbone."""
+    recipe = find_recipe("seed", backbone="toy", epochs=1)
+    out = tmp_path_factory.mktemp("classifier") / "run"
+    return train(synthetic_lesions, out, recipe, weights=weight_file("toy")).bundle.folder
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +115,7 @@ def one_lacking(bare, tmp_path_factory):
 def alone(one_lacking, weight_file, tmp_path_factory):
     """A RUN with a decoder and no classifier."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    return train_masks(one_lacking, out, QUICK, weights=weight_file("toy"))
+    return train_masks(one_lacking, out, ALONE, weights=weight_file("toy"))
 
 
 def answer(folder, synthetic_lesions):
@@ -139,7 +149,7 @@ def test_the_run_is_whole_and_says_what_it_answers(run, extended):
 
 def test_the_card_says_how_the_decoder_was_made(extended):
     decoder = extended.bundle.card["decoder"]
-    assert decoder["recipe"]["backbone"] == "mobilenetv2" and decoder["recipe"]["mask_epochs"] == 2
+    assert decoder["recipe"]["backbone"] == "toy" and decoder["recipe"]["mask_epochs"] == 2
     assert decoder["data"]["training"] + decoder["data"]["validation"] == 16
     assert decoder["validation"]["jaccard"] == extended.printed["masks"]["jaccard"]
     assert decoder["parameters"] > 0 and decoder["best_epoch"] in (1, 2)
@@ -258,7 +268,7 @@ def test_a_trunk_may_learn_too(bare, weight_file, tmp_path):
     training = train_masks(
         bare,
         tmp_path / "run",
-        dataclasses.replace(QUICK, mask_epochs=1),
+        dataclasses.replace(ALONE, mask_epochs=1),
         weights=weight_file("toy"),
         finetune=True,
     )
@@ -275,13 +285,13 @@ def test_a_trunk_does_not_learn_where_there_is_a_classifier(run, bare):
 def test_a_stopped_training_goes_on(alone, one_lacking, weight_file, tmp_path):
     weights = weight_file("toy")
     with pytest.raises(Stopped):
-        train_masks(one_lacking, tmp_path / "run", QUICK, weights=weights, progress=stop_after(1))
+        train_masks(one_lacking, tmp_path / "run", ALONE, weights=weights, progress=stop_after(1))
     with pytest.raises(ModelError, match="finish it with --resume"):
         open_bundle(tmp_path / "run")
-    another = dataclasses.replace(QUICK, mask_epochs=3)
+    another = dataclasses.replace(ALONE, mask_epochs=3)
     with pytest.raises(UsageError, match="was started with another mask_epochs"):
         train_masks(one_lacking, tmp_path / "run", another, weights=weights, resume=True)
-    resumed = train_masks(one_lacking, tmp_path / "run", QUICK, weights=weights, resume=True)
+    resumed = train_masks(one_lacking, tmp_path / "run", ALONE, weights=weights, resume=True)
     assert resumed.validation.metrics["jaccard"] == pytest.approx(
         alone.validation.metrics["jaccard"], abs=1e-3
     )
@@ -292,7 +302,7 @@ def test_a_stopped_training_goes_on(alone, one_lacking, weight_file, tmp_path):
 
 @pytest.mark.check
 def test_with_labels_a_classifier_comes_first_and_shares_its_split(synthetic_lesions, weight_file, tmp_path):
-    training = train_masks(synthetic_lesions, tmp_path / "run", QUICK, weights=weight_file("toy"))
+    training = train_masks(synthetic_lesions, tmp_path / "run", ALONE, weights=weight_file("toy"))
     assert (
         training.bundle.outputs == ("logit", "embedding", "heatmap", "mask")
         and training.classifier.validation.n == training.validation.n

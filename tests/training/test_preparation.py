@@ -335,16 +335,16 @@ def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(ru
     assert not (tmp_path / "out" / "splits.csv").exists()
 
 
-def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
-    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+def test_what_the_start_of_a_start_knew_goes_along(marked, tmp_path):
+    table = pd.read_csv(marked / "splits.csv")[["image", "label", "split"]]
     gone = table[table["split"] == "train"].groupby("label").head(3)
     table.drop(gone.index)[["image", "label"]].to_csv(tmp_path / "fewer.csv", index=False)
     second = tmp_path / "second"
     train(
         tmp_path / "fewer.csv",
         second,
-        find_recipe("seed", backbone="mobilenetv2", epochs=1),
-        weights=run,
+        find_recipe("seed", backbone="toy", epochs=1),
+        weights=marked,
         leak_policy=LeakPolicy(duplicates=False),
     )
     packed = pack_bundle(open_bundle(second), tmp_path / "packed").folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,17 @@ def measure_no_lesions(
 def gather_no_lesions(folder: str | Path | None) -> list[np.ndarray]:
     """Pictures that show no lesion: some that are drawn, then the photographs of a folder."""
     # Drawn pictures first: a RUN can refuse something even where nobody named a folder
-    pictures = list(draw_no_lesions(SIDE))
+    pictures = list(keep_no_lesions())
     if folder is not None:
         pictures += read_folder(folder)
+    return pictures
+
+
+@cache
+def keep_no_lesions() -> np.ndarray:
+    """The drawn pictures, uint8 (k, side, side, 3). They are the same for every RUN, so one drawing does."""
+    pictures = draw_no_lesions(SIDE)
+    pictures.flags.writeable = False
     return pictures
 
 
