@@ -94,7 +94,7 @@ def test_an_unknown_source_is_an_error_that_lists_those_that_are_there(manifest)
 
 def test_a_data_set_without_sources_is_an_error(manifest):
     dataset = load_dataset(manifest)
-    with pytest.raises(DataError, match="no column `source`"):
+    with pytest.raises(DataError, match="no column 'source'"):
         set_aside(Dataset(dataset.name, dataset.table.drop(columns="source")), ["phone"])
 
 
