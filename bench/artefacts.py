@@ -149,7 +149,7 @@ def add_cast(image: np.ndarray, rng: np.random.Generator) -> None:
         image: RGB, float32 (3, S, S); it is changed.
         rng: Draws which.
     """
-    image *= np.float32(CASTS[rng.integers(len(CASTS))]).reshape(3, 1, 1)
+    image *= np.array(CASTS[rng.integers(len(CASTS))], np.float32).reshape(3, 1, 1)
 
 
 def drawn_row(finder: Finder, kind: str, draw: Draw, images: list[np.ndarray], flags: np.ndarray) -> list:

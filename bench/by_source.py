@@ -17,7 +17,7 @@ from tables import describe_machine, print_table
 
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
-from lentigo.evaluation.assessment import assess
+from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
@@ -48,10 +48,10 @@ def main() -> None:
     options = parser.parse_args()
     print(describe_machine())
     dataset = take_validation(load_dataset(options.data), options.of)
-    rows = []
+    rows: list[list[object]] = []
     for model in options.models:
         predictor = Predictor(model)
-        predictions = [answer for answer in predictor.predict(dataset.table["image"])]
+        predictions = list(predictor.predict(dataset.table["image"]))
         readable = np.array([isinstance(answer, Prediction) for answer in predictions])
         kept = dataset.take(readable)
         answers = [answer for answer in predictions if isinstance(answer, Prediction)]
@@ -63,7 +63,8 @@ def main() -> None:
             rows.append([source, model, *describe(assessment, some)])
             if assessment.diagnoses is not None:
                 print_diagnoses(source, assessment.diagnoses)
-    print_table(HEADINGS, sorted(rows, key=lambda row: (row[0] == "all", row[0])))
+    rows.sort(key=lambda row: (row[0] == "all", str(row[0])))
+    print_table(HEADINGS, rows)
 
 
 def take_validation(dataset: Dataset, run: str) -> Dataset:
@@ -76,7 +77,7 @@ def take_validation(dataset: Dataset, run: str) -> Dataset:
     return validation
 
 
-def describe(assessment, answers: list[Prediction]) -> list:
+def describe(assessment: Assessment, answers: list[Prediction]) -> list:
     """The cells of a row."""
     metrics = assessment.metrics
     low, high = assessment.ci["auroc"]

@@ -17,7 +17,10 @@ that is calibrated on the same fifth stands beside it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -30,6 +33,12 @@ from lentigo.inference.decisions.calibration import Calibration
 from lentigo.inference.decisions.decision_rule import DecisionRule
 from lentigo.models.bundle import REFERENCE, open_bundle
 from lentigo.training.calibration.calibration_fit import fit_platt
+
+if TYPE_CHECKING:
+    import keras
+
+    from lentigo.training.heads import LabelledFeatures
+    from lentigo.training.recipes import Recipe
 
 SUMMARY = [
     "calibration",
@@ -91,6 +100,23 @@ def main() -> None:
         show_head(options)
     else:
         show_folds(options)
+
+
+@dataclass(frozen=True)
+class PhotographSet:
+    """Photographs as a frozen backbone gives them.
+
+    Attributes:
+        features: Float32 (n, d).
+        malignant: The truth, int (n,).
+        groups: Group numbers, int (n,).
+        digests: Of the files, n of them.
+    """
+
+    features: np.ndarray
+    malignant: np.ndarray
+    groups: np.ndarray
+    digests: Sequence[str]
 
 
 def fit_temperature(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
@@ -171,7 +197,7 @@ def count_answers(name: str, labels: np.ndarray, malignant: np.ndarray, contradi
     return [name, *(int(each.sum()) for each in counts)]
 
 
-def load_features(options: argparse.Namespace):
+def load_features(options: argparse.Namespace) -> tuple[PhotographSet, PhotographSet]:
     """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the
     training side.
     """
@@ -185,16 +211,17 @@ def load_features(options: argparse.Namespace):
     order = np.random.default_rng(options.seed).permutation(len(dataset))
     to_learn = order[: options.photographs]
     fresh = order[options.photographs :][: options.fresh]
-    sets = []
-    for chosen in (to_learn, fresh):
+
+    def extract(chosen: np.ndarray) -> PhotographSet:
         photographs = dataset.take(np.sort(chosen))
         features = extract_features(network, photographs, fp32=True)
         readable = photographs.take(features.readable)
-        sets.append((features.values, readable.malignant, readable.groups, readable.digests))
-    return sets
+        return PhotographSet(features.values, readable.malignant, readable.groups, readable.digests)
+
+    return extract(to_learn), extract(fresh)
 
 
-def make_recipe(options: argparse.Namespace):
+def make_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe of a head."""
     from lentigo.training.recipe_lookup import find_head_recipe
 
@@ -206,16 +233,18 @@ def show_head(options: argparse.Namespace) -> None:
     from lentigo.splits.splits import split_validation
     from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 
-    (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
-    held_out = split_validation(malignant, groups, digests, VALIDATION, 0)
-    head, _ = train_head(make_recipe(options), LabelledFeatures(features, malignant), held_out)
-    logits = predict_logits(head, features[held_out])
-    logits_test = predict_logits(head, test)
+    learned, fresh = load_features(options)
+    held_out = split_validation(learned.malignant, learned.groups, learned.digests, VALIDATION, 0)
+    sample = LabelledFeatures(learned.features, learned.malignant)
+    head, _ = train_head(make_recipe(options), sample, held_out)
+    logits = predict_logits(head, learned.features[held_out])
+    logits_fresh = predict_logits(head, fresh.features)
+    truth = learned.malignant[held_out]
     rows = []
     for name, fit in (("temperature", fit_temperature), ("slope and intercept", fit_platt)):
-        found = fit(logits, malignant[held_out])
-        rows.append(describe_fit(f"{name}, validation", found, logits, malignant[held_out], groups[held_out]))
-        rows.append(describe_fit(f"{name}, fresh", found, logits_test, malignant_test, groups_test))
+        found = fit(logits, truth)
+        rows.append(describe_fit(f"{name}, validation", found, logits, truth, learned.groups[held_out]))
+        rows.append(describe_fit(f"{name}, fresh", found, logits_fresh, fresh.malignant, fresh.groups))
     print_table(CALIBRATED, rows)
 
 
@@ -243,33 +272,36 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
     from lentigo.splits.splits import split_validation
     from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 
-    (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
+    learned, fresh = load_features(options)
     recipe = make_recipe(options)
 
     def describe(name: str, logits: np.ndarray, truth: np.ndarray, served: np.ndarray) -> list:
         """What the calibration by some logits does to those that are served."""
-        return describe_fit(name, fit_platt(logits, truth), served, malignant_test, groups_test)
+        return describe_fit(name, fit_platt(logits, truth), served, fresh.malignant, fresh.groups)
 
-    sample = LabelledFeatures(features, malignant)
+    sample = LabelledFeatures(learned.features, learned.malignant)
     rows = []
     if options.former:
-        for name, logits, served in answer_formerly(recipe, sample, groups, test, options.seed):
-            rows.append(describe(name, logits, malignant, served))
-    held_out = split_validation(malignant, groups, digests, VALIDATION, options.seed)
-    validation = features[held_out]
-    truth = malignant[held_out]
-    heads = learn_folds(recipe, sample.take(~held_out), draw_folds(groups[~held_out], options.seed))
+        formerly = answer_formerly(recipe, sample, learned.groups, fresh.features, options.seed)
+        for name, logits, served in formerly:
+            rows.append(describe(name, logits, learned.malignant, served))
+    held_out = split_validation(learned.malignant, learned.groups, learned.digests, VALIDATION, options.seed)
+    validation = learned.features[held_out]
+    truth = learned.malignant[held_out]
+    heads = learn_folds(recipe, sample.take(~held_out), draw_folds(learned.groups[~held_out], options.seed))
     mean_on_validation = answer_mean(heads, validation)
-    mean_served = answer_mean(heads, test)
+    mean_served = answer_mean(heads, fresh.features)
     rows.append(describe("the mean that is served, on validation", mean_on_validation, truth, mean_served))
     head, _ = train_head(recipe, sample, held_out)
     head_on_validation = predict_logits(head, validation)
-    head_served = predict_logits(head, test)
+    head_served = predict_logits(head, fresh.features)
     rows.append(describe("one head, on validation", head_on_validation, truth, head_served))
     return rows
 
 
-def answer_formerly(recipe, sample, groups: np.ndarray, test: np.ndarray, seed: int) -> list[tuple]:
+def answer_formerly(
+    recipe: Recipe, sample: LabelledFeatures, groups: np.ndarray, test: np.ndarray, seed: int
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """The former rules: their names, the logits that they calibrate by, and those that are served for fresh
     photographs.
     """
@@ -298,7 +330,7 @@ def draw_folds(groups: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(len(names))[group] % FOLDS
 
 
-def learn_folds(recipe, sample, parts: np.ndarray) -> list:
+def learn_folds(recipe: Recipe, sample: LabelledFeatures, parts: np.ndarray) -> list[keras.Model]:
     """A head without each fold."""
     from lentigo.training.heads import train_head
 
@@ -309,7 +341,7 @@ def learn_folds(recipe, sample, parts: np.ndarray) -> list:
     return heads
 
 
-def answer_mean(heads: list, features: np.ndarray) -> np.ndarray:
+def answer_mean(heads: list[keras.Model], features: np.ndarray) -> np.ndarray:
     """The mean logit of the heads, float (n,)."""
     from lentigo.training.heads import predict_logits
 

@@ -26,10 +26,10 @@ import pandas as pd
 from changes import CHANGES, compress, resize, turn
 from PIL import Image
 from scipy.stats import binomtest
-from tables import describe_machine, make_parser, print_table
+from tables import describe_machine, make_parser, print_table, require_readable
 
 from lentigo.duplicates.candidates import MIRRORED
-from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
+from lentigo.duplicates.fingerprints import TURNS, take_fingerprint
 from lentigo.duplicates.hash_search import TURNED, UPRIGHT, HashIndex, find_limit
 from lentigo.duplicates.pair_comparison import compare_row
 from lentigo.duplicates.perceptual_hashes import BYTES, hash_images, read_frame, reduce_pixels
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(describe_machine())
-    files = []
+    files: list[str] = []
     for folder in options.data:
         files += map(str, find_images(folder))
     started = time.perf_counter()
@@ -116,7 +116,7 @@ def main() -> None:
         [[len(files), index.size, BYTES, seconds, 1000 * seconds / len(files)]],
     )
     facts = read_tables(options.table)
-    order = np.random.default_rng(options.seed).permutation(len(files))
+    order = np.random.default_rng(options.seed).permutation(index.rows)  # those that can be read
     measure_recall(files, index, order[: options.count])
     measure_frames(files, hashes, facts)
     measure_false(files, index, order[: options.queries], facts)
@@ -189,6 +189,8 @@ def measure_false(
     def search(row: int) -> list[tuple[float, int, int]]:
         """How far above the limit, the photograph, and the one that it is like."""
         frame = read_frame(files[row])
+        if frame is None:
+            raise SystemExit(f"{files[row]}: can no longer be read; expected what it was when it was hashed")
         margin = index.compare_frame(frame, (*UPRIGHT, *TURNED)) - find_limit(frame)
         found = []
         for column in np.flatnonzero(margin >= MARGINS[0]):
@@ -219,9 +221,7 @@ def judge_pair(files: list[str], a: int, b: int, facts: dict[str, tuple[str, str
     number_b, lesion_b = facts.get(files[b], ("", ""))
     if (number_a and number_a == number_b) or (lesion_a and lesion_a == lesion_b):
         return "id"
-    prints = [take_fingerprint(files[row]) for row in (a, b)]
-    if not all(isinstance(each, Fingerprint) for each in prints):
-        return "neither"
+    prints = [require_readable(take_fingerprint(files[row])) for row in (a, b)]
     if prints[0].digest == prints[1].digest:
         return "full comparison"
     duplicate = compare_row(prints, [((0, 1), (*range(TURNS), MIRRORED))])[0]

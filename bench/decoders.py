@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from tables import describe_machine, make_parser, print_table
 
-from lentigo.images.listing import list_images
+from lentigo.images.listing import find_images
 from lentigo.images.photographs import SIDE
 
 SIZES = ((224, 224), (1024, 768), (4000, 3000))
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(describe_machine())
-    images = [Path(path) for path in list_images([options.photos])]
+    images = find_images(options.photos)
     chosen = images[:: max(1, len(images) // options.count)][: options.count]
     rows = []
     for size in SIZES:
@@ -88,7 +88,9 @@ def decode_by_pillow(file: bytes) -> np.ndarray:
 
 def decode_by_opencv(file: bytes) -> np.ndarray:
     """OpenCV, the whole frame."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    pixels = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert pixels is not None  # `encode` made the file
+    return pixels
 
 
 def decode_by_simplejpeg(file: bytes) -> np.ndarray:

@@ -14,20 +14,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from overviews import Composer, Overview, weave_skin
 from PIL import Image
-from tables import describe_machine, make_parser, print_table, show_value
+from tables import describe_machine, make_parser, print_table, require_readable, show_value
 
 from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import load_masks
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.lesions.detection import Detection, find_lesions
-from lentigo.inference.lesions.mask_cleaning import find_box
+from lentigo.inference.lesions.mask_cleaning import Box, find_box
 from lentigo.inference.lesions.search import SearchSettings
 from lentigo.inference.predictor import Predictor
 
@@ -106,7 +106,15 @@ def main() -> None:
 
 def find_truth(mask: str) -> np.ndarray:
     """The box of a mask, int (1, 4)."""
-    return np.array([list(asdict(find_box(read_mask(mask))).values())])
+    box = find_box(read_mask(mask))
+    if box is None:
+        raise SystemExit(f"{mask}: is empty; expected the outline of a lesion")
+    return np.array([list_sides(box)])
+
+
+def list_sides(box: Box) -> list[int]:
+    """Left edge, upper edge, width and height."""
+    return [box.x, box.y, box.width, box.height]
 
 
 def draw_skin(composer: Composer, seed: int) -> Overview:
@@ -130,7 +138,8 @@ def measure(
     matches, fp32, boxes, seconds = [], [], 0, 0.0
     for path, truth in images:
         started = time.perf_counter()
-        (found,) = find_lesions(predictor, [next(predictor.infer([path]))], settings=search)
+        (answer,) = find_lesions(predictor, [next(predictor.infer([path]))], settings=search)
+        found = require_readable(answer)
         seconds += time.perf_counter() - started
         matches.append(match(found, truth))
         fp32.append(len(found.lesions) == len(truth))
@@ -151,7 +160,7 @@ def measure(
 
 def match(found: Detection, truth: np.ndarray) -> Match:
     """The boxes of a photograph beside the true ones."""
-    boxes = np.array([list(asdict(spot.box).values()) for spot in found.lesions]).reshape(-1, 4)
+    boxes = np.array([list_sides(spot.box) for spot in found.lesions]).reshape(-1, 4)
     return match_boxes(boxes, np.array([spot.score for spot in found.lesions]), truth)
 
 

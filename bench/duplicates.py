@@ -29,6 +29,7 @@ from tables import describe_machine, make_parser, print_table
 
 if TYPE_CHECKING:
     from lentigo.duplicates.duplicates import Duplicate
+    from lentigo.duplicates.fingerprints import Fingerprint
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of uint8 (height, width, 3) RGB
 CLEANVISION = """
@@ -306,13 +307,13 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     """
     from lentigo.common.parallel.threads import open_pool
     from lentigo.duplicates.candidates import WordIndex
-    from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
+    from lentigo.duplicates.fingerprints import take_fingerprint
     from lentigo.duplicates.pairing import NEIGHBOURS
+    from lentigo.images.problems import separate_problems
 
     some = everything[:: max(1, len(everything) // 3000)]  # enough to mix from
     with ThreadPoolExecutor() as pool:
-        results = pool.map(take_fingerprint, map(str, some))
-        real = [result for result in results if isinstance(result, Fingerprint)]
+        real, _, _ = separate_problems(pool.map(take_fingerprint, map(str, some)))
     for count in counts:
         prints = []
         for _ in range(count):
@@ -329,14 +330,16 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
         yield [count, pairs, built - start, searched - built, 1000 * (searched - start) / count]
 
 
-def mix_features(prints: list, rng: np.random.Generator):
+def mix_features(prints: list[Fingerprint], rng: np.random.Generator) -> Fingerprint:
     """A description with the share of each one's features, chosen by chance."""
-    chosen = [rng.permutation(len(one.points))[: len(one.points) // len(prints)] for one in prints]
-    points, descriptors = (
-        np.concatenate([getattr(one, name)[rows] for one, rows in zip(prints, chosen)])
-        for name in ("points", "descriptors")
-    )
-    return replace(prints[0], points=points, descriptors=descriptors)
+    points = []
+    descriptors = []
+    for one in prints:
+        count = len(one.points)
+        rows = rng.permutation(count)[: count // len(prints)]
+        points.append(one.points[rows])
+        descriptors.append(one.descriptors[rows])
+    return replace(prints[0], points=np.concatenate(points), descriptors=np.concatenate(descriptors))
 
 
 def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:

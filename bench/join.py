@@ -25,7 +25,7 @@ from rejudge import rejudge
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from tables import describe_machine, print_table
+from tables import describe_machine, print_table, require_readable
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_file
@@ -158,8 +158,12 @@ def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Datas
     shares = softmax(measure_embeddings(first, second, judged) @ head.weights + head.intercepts, axis=1)
     scores = measure_diagnoses(judged.diagnosis_numbers, shares, judged.groups)
     print(f"{len(training)} photographs to fit the diagnosis on")
-    rows = [[each.name, each.n, each.sensitivity, each.auroc] for each in scores.each]
-    print_table(["diagnosis", "n", "sensitivity", "AUROC"], rows)
+    if scores is None:
+        raise SystemExit(
+            f"{judged.name}: no judged photograph has a diagnosis; expected some to measure it on"
+        )
+    results = [[each.name, each.n, each.sensitivity, each.auroc] for each in scores.each]
+    print_table(["diagnosis", "n", "sensitivity", "AUROC"], results)
     low, high = scores.ci
     print(f"balanced accuracy {scores.balanced_accuracy:.3f} ({low:.3f} to {high:.3f})")
     return head
@@ -170,7 +174,7 @@ def measure_embeddings(first: Bundle, second: Bundle, dataset: Dataset) -> np.nd
     embeddings = []
     for bundle in (first, second):
         session = Session(bundle.graph, precision="f32", outputs=("embedding",))
-        pixels = (image.pixels for image in stream_images(dataset.table["image"]))
+        pixels = (require_readable(image).pixels for image in stream_images(dataset.table["image"]))
         embeddings.append(np.stack([outputs["embedding"] for outputs in session.stream(pixels)]))
     return np.concatenate(embeddings, axis=1)
 
@@ -328,7 +332,9 @@ def join_graphs(
     joined.graph.node.extend(other.graph.node)
     joined.graph.initializer.extend(other.graph.initializer)
     for number, factor in enumerate(factors):
-        joined.graph.initializer.append(numpy_helper.from_array(np.float32(factor), f"factor_{number}"))
+        joined.graph.initializer.append(
+            numpy_helper.from_array(np.array(factor, np.float32), f"factor_{number}")
+        )
     resize_heatmap(joined, second)
     for name in JOINED:
         parts = []
@@ -353,7 +359,7 @@ def join_masks(joined: onnx.ModelProto) -> None:
         if sigmoid.op_type != "Sigmoid":
             raise SystemExit(f"{name} comes from a {sigmoid.op_type}; expected a Sigmoid")
         joined.graph.node.remove(sigmoid)
-        joined.graph.initializer.append(numpy_helper.from_array(np.float32(share), f"{name}_share"))
+        joined.graph.initializer.append(numpy_helper.from_array(np.array(share, np.float32), f"{name}_share"))
         parts.append(f"{name}_weighted")
         joined.graph.node.append(helper.make_node("Mul", [sigmoid.input[0], f"{name}_share"], [parts[-1]]))
     joined.graph.node.append(helper.make_node("Add", parts, ["mask_mean"]))

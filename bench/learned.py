@@ -59,7 +59,7 @@ def fill_learned(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
 
 def list_files(folders: list[str]) -> list[str]:
     """The paths of all photographs in some folders."""
-    files = []
+    files: list[str] = []
     for folder in folders:
         files += map(str, find_images(folder))
     return files

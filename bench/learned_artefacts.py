@@ -14,16 +14,17 @@ sets, too, only measure: how often the head flags what image processing does not
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from artefacts import add_cast, add_white_frame
+from artefacts import Draw, add_cast, add_white_frame
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import describe_machine, make_parser, print_table, show_share, show_value
+from tables import describe_machine, make_parser, print_table, require_readable, show_share, show_value
 
 from lentigo.common.progress import show_nothing
 from lentigo.common.statistics.intervals import estimate_auroc
@@ -32,7 +33,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.images.artefacts import drawn_artefacts
 from lentigo.images.artefacts.artefact_detection import LIMITS, Artefacts, find_artefacts
 from lentigo.images.artefacts.learned_artefacts import ArtefactHead, describe_measured
-from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.photographs import stream_images
 from lentigo.inference.auditing.artefact_embedding import ArtefactEmbedder
 from lentigo.models.bundle import ARTEFACT_HEAD, amend_bundle, open_bundle
 from lentigo.splits.leaks import join_duplicates, search_dataset
@@ -187,16 +188,11 @@ def halve_groups(groups: np.ndarray) -> np.ndarray:
 
 def measure_images(embed: ArtefactEmbedder, dataset: Dataset) -> Photographs:
     """Measures the photographs of a set."""
-    pixels = (
-        image.pixels for image in stream_images(dataset.table["image"]) if isinstance(image, DecodedImage)
-    )
-    measured = measure_pixels(embed, pixels, dataset.groups)
-    if len(measured.features) != len(dataset):
-        raise SystemExit(f"{dataset.name}: photographs cannot be read; expected all of them")
-    return measured
+    pixels = (require_readable(image).pixels for image in stream_images(dataset.table["image"]))
+    return measure_pixels(embed, pixels, dataset.groups)
 
 
-def measure_pixels(embed: ArtefactEmbedder, images, groups: np.ndarray) -> Photographs:
+def measure_pixels(embed: ArtefactEmbedder, images: Iterable[np.ndarray], groups: np.ndarray) -> Photographs:
     """Measures photographs, uint8 (224, 224, 3) each."""
     features = []
     artefacts = []
@@ -221,7 +217,7 @@ def measure_other(embed: ArtefactEmbedder, name: str, *, has_gel: bool) -> Other
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(dataset))[:SAMPLE])
     sample = dataset.take(rows)
-    images = [image.pixels for image in stream_images(sample.table["image"])]
+    images = [require_readable(image).pixels for image in stream_images(sample.table["image"])]
     drawn = {}
     for kind, draw in DRAWINGS.items():
         changed = (draw_on(pixels, draw, rng) for pixels in images)
@@ -229,7 +225,7 @@ def measure_other(embed: ArtefactEmbedder, name: str, *, has_gel: bool) -> Other
     return OtherSet(Path(name).name, measure_pixels(embed, images, sample.groups), drawn, has_gel)
 
 
-def draw_on(pixels: np.ndarray, draw, rng: np.random.Generator) -> np.ndarray:
+def draw_on(pixels: np.ndarray, draw: Draw, rng: np.random.Generator) -> np.ndarray:
     """A copy, uint8 (224, 224, 3), with an artefact drawn on it."""
     image = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
     draw(image, rng)

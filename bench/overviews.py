@@ -59,11 +59,11 @@ class Composer:
     """
 
     def __init__(self, masks: MaskSet):
-        self.lesions = []  # a photograph and its mask, each
-        self.skins = []
-        for row in masks.table.itertuples():
-            image = read_image(row.image, side=None).pixels
-            mask = read_mask(row.mask)
+        self.lesions: list[tuple[np.ndarray, np.ndarray]] = []  # a photograph and its mask, each
+        self.skins: list[np.ndarray] = []
+        for image_file, mask_file in zip(masks.table["image"], masks.table["mask"], strict=True):
+            image = read_image(image_file, side=None).pixels
+            mask = read_mask(mask_file)
             if mask.shape != image.shape[:2]:
                 mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
             if is_whole(mask):
@@ -82,7 +82,9 @@ class Composer:
         skin = weave_skin(self.skins[rng.integers(len(self.skins))], rng)
         boxes: list[list[int]] = []
         for row in rng.permutation(len(self.lesions))[: rng.integers(LESIONS[0], LESIONS[1] + 1)]:
-            cutout = cut_out(*self.lesions[row], np.exp(rng.uniform(*np.log(SIDES))), rng)
+            image, mask = self.lesions[row]
+            side = float(np.exp(rng.uniform(*np.log(SIDES))))
+            cutout = cut_out(image, mask, side, rng)
             place = find_place(cutout, boxes, rng)
             if place is not None:
                 boxes.append(lay_on(skin, cutout, *place))
@@ -114,7 +116,7 @@ def find_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
         for x in range(0, width - PATCH + 1, PATCH // 4):
             if free[y : y + PATCH, x : x + PATCH].all():
                 patches.append(image[y : y + PATCH, x : x + PATCH])
-    return np.float32(patches) if len(patches) >= MIN_PATCHES else None
+    return np.array(patches, np.float32) if len(patches) >= MIN_PATCHES else None
 
 
 def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -129,15 +131,16 @@ def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     power = np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 1), np.float32)
     for y in range(0, HEIGHT + PATCH, step):
         for x in range(0, WIDTH + PATCH, step):
-            patch = np.rot90(patches[rng.integers(len(patches))], rng.integers(4))
+            patch = np.rot90(patches[rng.integers(len(patches))], int(rng.integers(4)))
             patch = patch - cv2.GaussianBlur(patch, (0, 0), PATCH / 6)
             grain[y : y + PATCH, x : x + PATCH] += window * patch
             power[y : y + PATCH, x : x + PATCH] += window**2
     # Sums of independent patches keep the strength of one where they are divided by the root of their power
-    grain = (grain / np.sqrt(np.maximum(power, 1e-6)))[PATCH:-PATCH, PATCH:-PATCH]
+    grain /= np.sqrt(np.maximum(power, 1e-6))
+    within = grain[PATCH:-PATCH, PATCH:-PATCH]
     drift = spread_out(rng.normal(0, 1, (4, 5, 3)))
     light = spread_out(rng.normal(1, 0.06, (3, 4, 1)))[..., None]
-    return (colour + grain + 2.5 * drift) * light
+    return (colour + within + 2.5 * drift) * light
 
 
 def spread_out(coarse: np.ndarray) -> np.ndarray:
@@ -149,7 +152,7 @@ def cut_out(image: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Gen
     """A lesion turned at random, and its longer side about `side` pixels, never enlarged."""
     near = cv2.dilate(mask, np.ones((41, 41), np.uint8)) - cv2.dilate(mask, np.ones((9, 9), np.uint8))
     skin = np.median(image[near > 0], axis=0) if near.any() else image.mean(axis=(0, 1))
-    share = np.float32(image) / np.float32(skin)
+    share = image.astype(np.float32) / skin.astype(np.float32)
     y, x = np.nonzero(mask)
     centre = (float(x.mean()), float(y.mean()))
     length = float(np.hypot(np.ptp(x), np.ptp(y)))  # pixels
@@ -159,7 +162,7 @@ def cut_out(image: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Gen
     turn[:, 2] += np.array([reach, reach]) / 2 / zoom - np.array(centre)
     big = int(np.ceil(reach / zoom))
     fields = []
-    for field in (share, np.float32(mask)):
+    for field in (share, mask.astype(np.float32)):
         moved = cv2.warpAffine(
             field, turn, (big, big), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )

@@ -25,7 +25,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--disable-gpu")
 WIDTH = 960  # pixels, of the widest picture
 QUALITY = 82
-PAGE_SIZE = {"width": 1100, "height": 860}
+PAGE_SIZE = 1100, 860  # width and height in pixels
 SYNTHETIC = 40  # lesions of each class, for the audit and the reliability
 AUDIT_ROWS = 5.75  # of pairs that the audit of these lesions shows; the first is kept
 PATIENCE = 300_000  # milliseconds
@@ -122,7 +122,9 @@ def photograph_page(address: str, path: Path, *, element: str = "", upload: Path
 
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS), timeout=PATIENCE)
-        page = browser.new_page(viewport=PAGE_SIZE, device_scale_factor=1.5)
+        page = browser.new_page(
+            viewport={"width": PAGE_SIZE[0], "height": PAGE_SIZE[1]}, device_scale_factor=1.5
+        )
         page.set_default_timeout(PATIENCE)
         page.goto(address)
         if upload is not None:

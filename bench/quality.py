@@ -11,11 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tables import describe_machine, make_parser, print_table
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Damage = Callable[[np.ndarray], np.ndarray]  # of uint8 (224, 224, 3) RGB
 TOUCHING = 0.02  # of the edge, from which on a lesion outlined by people counts as cut off
 WINDOWS = 2  # that cut the lesion, of each outlined photograph
 
@@ -70,26 +76,21 @@ def sample_photos(folders: list[str], count: int | None) -> list[Path]:
     return [found[index] for index in sorted(chosen)]
 
 
-def damages() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+def damages() -> list[tuple[str, Damage]]:
     """Names, and functions of uint8 (224, 224, 3) RGB."""
     from lentigo.images.corruptions import blur, dim, recompress
 
-    table = [("as they are", lambda pixels: pixels)]
-    table += [
-        (f"blurred, sigma {sigma} px", lambda pixels, sigma=sigma: blur(pixels, sigma))
-        for sigma in (1, 2, 3, 5)
-    ]
-    table += [
-        ("blurred, sigma 3 px, JPEG quality 85", lambda pixels: recompress(blur(pixels, 3), 85)),
-        ("JPEG quality 30", lambda pixels: recompress(pixels, 30)),
-    ]
-    return table + [
-        (f"light x {factor}", lambda pixels, factor=factor: dim(pixels, factor))
-        for factor in (0.25, 0.5, 1.5, 2.5)
-    ]
+    table: list[tuple[str, Damage]] = [("as they are", lambda pixels: pixels)]
+    for sigma in (1, 2, 3, 5):
+        table.append((f"blurred, sigma {sigma} px", partial(blur, sigma=sigma)))
+    table.append(("blurred, sigma 3 px, JPEG quality 85", lambda pixels: recompress(blur(pixels, 3), 85)))
+    table.append(("JPEG quality 30", lambda pixels: recompress(pixels, 30)))
+    for factor in (0.25, 0.5, 1.5, 2.5):
+        table.append((f"light x {factor}", partial(dim, factor=factor)))
+    return table
 
 
-def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]) -> list:
+def row(name: str, damage: Damage, paths: list[Path]) -> list:
     """Shares flagged, and the milliseconds of processor time of measuring one photograph."""
     from lentigo.images.measures.quality import judge_quality, measure_quality
     from lentigo.images.photographs import DecodedImage, stream_images
@@ -111,25 +112,32 @@ def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]
 def cut_rows(manifest: Path, split: str) -> list[list]:
     """Of the photographs as they are, and of windows in which the lesion is cut."""
     import pandas as pd
-    from PIL import Image
+    from PIL.Image import open as open_image
 
     table, rng = pd.read_csv(manifest).query("split == @split"), np.random.default_rng(0)
     whole, windows = [], []
     for image, mask in zip(table["image"], table["mask"], strict=True):
-        with Image.open(manifest.parent / image) as opened, Image.open(manifest.parent / mask) as outline:
-            opened, outline = opened.convert("RGB"), outline.convert("L")
-        whole.append(compare(opened, outline))
-        windows += [compare(*window) for _ in range(WINDOWS) if (window := cut_window(opened, outline, rng))]
+        with (
+            open_image(manifest.parent / image) as image_file,
+            open_image(manifest.parent / mask) as mask_file,
+        ):
+            photograph = image_file.convert("RGB")
+            outline = mask_file.convert("L")
+        whole.append(compare(photograph, outline))
+        for _ in range(WINDOWS):
+            window = cut_window(photograph, outline, rng)
+            if window is not None:
+                windows.append(compare(*window))
     return [describe("photographs", whole), describe("windows that cut the lesion", windows)]
 
 
-def compare(image, outline) -> tuple[float, bool]:
+def compare(image: Image, outline: Image) -> tuple[float, bool]:
     """The share of the edge that the outlined lesion touches, and whether the gate calls it cut off."""
-    from PIL import Image
+    from PIL.Image import Resampling
 
     from lentigo.images.measures.quality import judge_quality, measure_quality
 
-    pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    pixels = np.asarray(image.resize((224, 224), Resampling.BILINEAR, reducing_gap=3.0))
     return touch(np.asarray(outline.resize((224, 224))) > 127), any(
         flaw.kind == "cut off" for flaw in judge_quality(measure_quality(pixels))
     )
@@ -140,7 +148,7 @@ def touch(lesion: np.ndarray) -> float:
     return float(np.concatenate([lesion[0], lesion[-1], lesion[1:-1, 0], lesion[1:-1, -1]]).mean())
 
 
-def cut_window(image, outline, rng: np.random.Generator):
+def cut_window(image: Image, outline: Image, rng: np.random.Generator) -> tuple[Image, Image] | None:
     """A part of the photograph with at least 30 % of the lesion, which touches 4 to 50 % of its edge; None
     where 50 tries find none.
     """
@@ -149,7 +157,8 @@ def cut_window(image, outline, rng: np.random.Generator):
         width, height = (
             int(side * scale) for side, scale in zip(image.size, [rng.uniform(0.45, 0.9)] * 2, strict=True)
         )
-        left, top = rng.integers(0, image.width - width + 1), rng.integers(0, image.height - height + 1)
+        left = int(rng.integers(0, image.width - width + 1))
+        top = int(rng.integers(0, image.height - height + 1))
         box = (left, top, left + width, top + height)
         lesion = np.asarray(outline.crop(box)) > 127
         if 0.04 < touch(lesion) < 0.5 and lesion.sum() > 0.3 * area:

@@ -20,6 +20,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -31,9 +32,14 @@ from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.recipes import RECIPES, Recipe
 
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-READERS = {"str": str, "int": int, "float": float, "bool": lambda text: SWITCH[text.lower()]}
+READERS: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": lambda text: SWITCH[text.lower()],
+}
 GUARDS = {"drop": ["--leaks", "drop"], "allow": ["--leaks", "allow"], "refuse": []}  # flags
-TYPES = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
+TYPES = {field.name: str(field.type) for field in dataclasses.fields(Recipe) if field.name != "name"}
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ def read_changes(text: str) -> dict[str, object]:
     >>> read_changes("learning_rate=2e-4 finetune=no")
     {'learning_rate': 0.0002, 'finetune': False}
     """
-    changes = {}
+    changes: dict[str, object] = {}
     for word in text.split():
         name, _, value = word.partition("=")
         name = name.replace("-", "_")

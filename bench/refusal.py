@@ -15,10 +15,9 @@ from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.common.statistics.resampling import spread_rows
-from lentigo.images.listing import list_images
+from lentigo.images.listing import find_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 from lentigo.images.photographs import SIDE
-from lentigo.images.problems import Problem
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 
@@ -48,8 +47,7 @@ def main() -> None:
 
 def choose_images(folder: Path, most: int) -> list[Path]:
     """The photographs of a folder that are no masks, or some that are spread over their names."""
-    found = [path for path in list_images([folder]) if not isinstance(path, Problem)]
-    images = [path for path in found if "masks" not in Path(path).parts]
+    images = [path for path in find_images(folder) if "masks" not in path.parts]
     return [images[row] for row in spread_rows(len(images), most)]
 
 

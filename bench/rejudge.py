@@ -28,9 +28,10 @@ from lentigo.evaluation.scores.metrics import estimate_intervals, measure
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
+from lentigo.inference.decisions.calibration import Calibration
 from lentigo.inference.decisions.decision_rule import DecisionRule
 from lentigo.inference.decisions.operating_point import choose_threshold
-from lentigo.inference.decisions.refusal import load_reference
+from lentigo.inference.decisions.refusal import Reference, load_reference
 from lentigo.models.bundle import (
     ARTEFACT_HEAD,
     BUNDLED,
@@ -90,13 +91,11 @@ def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> No
     reference = fit_reference(
         points[fitted], truth[fitted], points[~fitted], truth[~fitted], np.zeros((~fitted).sum()), OUTPUT
     )
-    scores = {
-        "benign": np.sort(probability[malignant == 0]),
-        "malignant": np.sort(probability[malignant == 1]),
-    }
     no_lesions = measure_no_lesions(session, not_lesions)
     reference = replace(
-        set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions), **scores
+        set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions),
+        benign=np.sort(probability[malignant == 0]),
+        malignant=np.sort(probability[malignant == 1]),
     )
     with write_whole(bundle.folder / REFERENCE) as temporary:
         reference.save(temporary)
@@ -172,7 +171,7 @@ def measure_no_lesions(session: Session, folder: str) -> np.ndarray:
     return np.stack([answer[OUTPUT] for answer in session.stream(images)])
 
 
-def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
+def describe(bundle: Bundle, calibration: Calibration, threshold: float, reference: Reference) -> dict:
     """The card's entries that change."""
     entries = {
         "threshold": threshold,

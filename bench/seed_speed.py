@@ -111,7 +111,7 @@ def time_keras(options: argparse.Namespace) -> float:
     labels = dataset.malignant[:, None].astype("float32")
     order = np.random.default_rng(0).permutation(len(labels))
     held_out, rest = np.split(order, [len(order) // 5])
-    model = build_network(find_backbone(options.backbone), options.weights).classifier
+    model = build_network(find_backbone(options.backbone), options.weights).require_classifier()
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
     model.fit(pixels[:33], labels[:33], batch_size=32, validation_data=(pixels[:33], labels[:33]), verbose=0)
     started = time.perf_counter()

@@ -51,13 +51,13 @@ def main() -> None:
     parser.add_argument("--agree", type=float, default=AGREE)
     parser.add_argument("--limit", type=int, help="photographs at most, drawn by chance")
     options = parser.parse_args()
-    images = []
+    images: list[str] = []
     for folder in options.photos:
         images += map(str, find_images(Path(folder)))
     if options.limit:
         images = sorted(np.random.default_rng(0).permutation(images)[: options.limit])
     (options.out / "masks").mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict[str, str]] = []
     reasons: Counter[str] = Counter()
     predictor = Predictor(options.run, tta=True, count=len(images))
     for image, found in outline_all(predictor, images, options.agree):

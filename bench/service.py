@@ -22,13 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tables import describe_machine, make_parser, print_table
+from tables import describe_machine, make_parser, print_table, require_readable
 
 HERE = Path(__file__).parent
 MAX_START_SECONDS = 120
@@ -40,6 +40,7 @@ WARM_UP_SECONDS = 5.0  # the first answers take longer
 MEMORY_CLIENTS = 16  # where --requests is given and --clients is not
 NO_END = 1e9  # seconds
 DEFAULT_CLIENTS = "1,4,16,64"
+Start = Callable[[str], AbstractContextManager[tuple[int, int]]]  # of a RUN: its port and process
 LATENCIES = ("p50 (ms)", "p99 (ms)", "p99 / p50")
 
 
@@ -73,14 +74,14 @@ def main() -> None:
     if options.waits:
         waits = list(map(float, options.waits.split(",")))
         return compare_waits(options.run, bodies, clients, options.seconds, waits)
-    services = {"lentigo serve": start_lentigo}
+    services: dict[str, Start] = {"lentigo serve": start_lentigo}
     if not options.no_plain:
         services["FastAPI + Keras"] = start_plain
     compare_services(services, options.run, bodies, clients, options.seconds)
 
 
 def compare_services(
-    services: dict, run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float
+    services: dict[str, Start], run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float
 ) -> None:
     """Rates, latencies and starts of both."""
     rows = []
@@ -137,7 +138,8 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
         marks = [time.process_time()]
         images = []
         for place, content in enumerate(contents):
-            images.append(read_upload(inspect_upload(content, place, Settings())))
+            upload = require_readable(inspect_upload(content, place, Settings()))
+            images.append(require_readable(read_upload(upload)))
         marks.append(time.process_time())
         answers = pool.predict(images)
         marks.append(time.process_time())

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -54,7 +54,7 @@ def main() -> None:
                 read_peak(process.pid),
             ]
         )
-        seconds = []
+        seconds: list[float] = []
         waits = measure_waits(url, small, lambda: seconds.append(send_heavy(url, heavy)))
         rows.append(
             [
@@ -103,20 +103,29 @@ def start_service(model: str) -> Iterator[tuple[str, subprocess.Popen]]:
         ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            yield json.loads(process.stdout.readline())["url"], process
+            yield read_address(process), process
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
             print(f"log: {os.path.getsize(log.name)} bytes")
 
 
-def measure_waits(url: str, image: bytes, meanwhile: object) -> list[str]:
+def read_address(process: subprocess.Popen) -> str:
+    """The address that a service prints when it begins to listen. Raises `SystemExit` where it ended before."""
+    assert process.stdout is not None  # a pipe
+    said = process.stdout.readline()
+    if not said:
+        raise SystemExit(f"the service ended with code {process.wait()} before it listened")
+    return json.loads(said)["url"]
+
+
+def measure_waits(url: str, image: bytes, meanwhile: Callable[[], object]) -> list[str]:
     """How often a small photograph was answered while `meanwhile` ran, and the median and the longest wait in
     seconds.
     """
     work = threading.Thread(target=meanwhile)
     work.start()
-    waits = []
+    waits: list[float] = []
     with httpx.Client(timeout=300, trust_env=False) as client:
         while work.is_alive() or not waits:
             began = time.perf_counter()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def mean_of_diagnoses(scores: pd.DataFrame, column: str) -> float:
     return float(scores.groupby("diagnosis")[column].mean().mean())
 
 
-def format_row(name: str, scores: pd.DataFrame, mean) -> list[str]:
+def format_row(name: str, scores: pd.DataFrame, mean: Callable[[pd.DataFrame, str], float]) -> list[str]:
     """A row of the table; the interval is of 1,000 resamples of lesions."""
     groups = pd.factorize(scores["lesion_id"])[0]
     resampled = []

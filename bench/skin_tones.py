@@ -53,7 +53,7 @@ def main() -> None:
     compare_model(dataset, options.model)
 
 
-def name_type(word: object) -> str | None:
+def name_type(word: str | float | None) -> str | None:
     """Fitzpatrick's type in Roman numerals; None where it is not known."""
     if pd.isna(word):
         return None
@@ -64,8 +64,7 @@ def measure_angles(dataset: Dataset) -> list[float]:
     """The angle of each photograph, degrees; NaN where it is unknown."""
     angles = []
     for image in stream_images(dataset.table["image"]):
-        is_readable = isinstance(image, DecodedImage)
-        angles.append(estimate_ita(image.pixels) if is_readable else float("nan"))
+        angles.append(estimate_ita(image.pixels) if isinstance(image, DecodedImage) else float("nan"))
     return angles
 
 
@@ -76,7 +75,7 @@ def compare_tones(table: pd.DataFrame) -> None:
     typed["true"] = typed["type"].map(TYPE_GROUPS)
     known = typed[typed["seen"] != UNKNOWN].reset_index(drop=True)
     unknown = (typed["seen"] == UNKNOWN).to_numpy()
-    rows = [
+    rows: list[list[object]] = [
         ["photographs with a type", len(typed)],
         ["patients", typed["patient"].nunique()],
         ["angle unknown", show_share(unknown, typed["patient"].to_numpy())],

@@ -51,7 +51,7 @@ def main() -> None:
     rows = []
     for size in options.sizes:
         draws = GroupShuffleSplit(options.draws, train_size=size / len(dataset), random_state=0)
-        scores = {name: [] for name in starts}
+        scores: dict[str, list[float]] = {name: [] for name in starts}
         for number, (few, others) in enumerate(draws.split(groups, groups=groups)):
             for name, start in starts.items():
                 scores[name].append(score_start(options, start, dataset, features[name], few, others, number))

@@ -67,7 +67,7 @@ def main() -> None:
     table = pd.concat([one for one in tables if one is not None], ignore_index=True).reindex(columns=COLUMNS)
     dataset = Dataset("sources", table)
     joined = join_duplicates(dataset, search_dataset(dataset, show_nothing))
-    conflicting = set()
+    conflicting: set[str] = set()
     for conflict in find_conflicts(joined):
         conflicting.update(conflict.images)
     kept = joined.table[~joined.table["image"].isin(conflicting)]

@@ -123,7 +123,7 @@ def list_modules(package: Path) -> list[Path]:
 
 def find_imported(paths: list[Path]) -> set[str]:
     """Every name that one file imports from another."""
-    names = set()
+    names: set[str] = set()
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
@@ -166,7 +166,7 @@ def count_tokens(function: Function, tokens: list[tokenize.TokenInfo]) -> int:
     if not body:
         return 0
     first = body[0].lineno
-    last = function.end_lineno
+    last = body[-1].end_lineno or body[-1].lineno
     return sum(first <= token.start[0] <= last and token.type not in LAYOUT for token in tokens)
 
 

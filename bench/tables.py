@@ -1,5 +1,5 @@
-"""What the programs of this folder share: their command line, the machine they ran on, values with intervals,
-and Markdown tables.
+"""What the programs of this folder share: their command line, the machine they ran on, photographs that have to
+be readable, values with intervals, and Markdown tables.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from lentigo.images.problems import Problem
+
+Result = TypeVar("Result")
 
 FLAGS = ("avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 LIBRARIES = ("keras", "tensorflow-cpu", "openvino", "onnxruntime", "numpy", "scikit-learn")
@@ -63,6 +67,22 @@ def find_version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
+
+
+def require_readable(result: Result | Problem) -> Result:
+    """What was made of a photograph, where a program cannot do without any.
+
+    Args:
+        result: Of a photograph, or why it could not be used.
+
+    Raises:
+        SystemExit: With the photograph's name and what is wrong with it.
+    """
+    from lentigo.images.problems import Problem
+
+    if isinstance(result, Problem):
+        raise SystemExit(f"{result.image}: {result.error}")
+    return result
 
 
 def show_value(value: float, ends: tuple[float, float], digits: int = 3) -> str:

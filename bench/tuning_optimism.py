@@ -69,10 +69,9 @@ def search(n: int, recipes: int, seed: int) -> tuple[tuple[float, float, float],
 
     found, best = choose(tried, values, malignant, assign_folds(dataset, FOLDS, seed))
     other = assign_folds(dataset, FOLDS, seed + 1)
-    confirmed = np.mean(measure(best, values, malignant, other)) - np.mean(
-        measure(tried[0], values, malignant, other)
-    )
-    before = (found, confirmed, measure_true(best, tried[0], values, malignant, new))
+    of_best = np.mean(measure(best, values, malignant, other))
+    of_default = np.mean(measure(tried[0], values, malignant, other))
+    before = (found, float(of_best - of_default), measure_true(best, tried[0], values, malignant, new))
 
     apart = split_validation(malignant, dataset.groups, dataset.digests, CONFIRM_SHARE, seed)
     searched, truth = values[~apart], malignant[~apart]
