@@ -54,18 +54,18 @@ def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
     return folds
 
 
-def cross_validate(dataset: Dataset, facts: Facts, seed: int) -> Predictions:
+def cross_validate(dataset: Dataset, facts: Facts, folds: np.ndarray | None, seed: int) -> Predictions:
     """P(malignant), float (n,), of each photograph by models fitted to other groups.
 
     Args:
         dataset: The n photographs.
         facts: A table for each of `BASELINES`.
-        seed: Of the folds and of the trees.
+        folds: As `divide` gives them.
+        seed: Of the trees.
 
     Returns:
         Predictions for each of `BASELINES`; None where there are no facts, or too few groups.
     """
-    folds = divide(dataset, seed)
     predictions: Predictions = dict.fromkeys(BASELINES)
     if folds is None:
         return predictions

@@ -22,8 +22,8 @@ from lentigo.images.artefacts.learned_artefacts import ArtefactDetector
 from lentigo.images.image_contents import read_content
 from lentigo.images.measures.quality import Flaw, judge_quality, measure_quality
 from lentigo.images.measures.skin_tone import estimate_ita
-from lentigo.images.photographs import decode_image, hold_pixels
 from lentigo.images.problems import Problem, give_up_image
+from lentigo.images.whole_images import hold_sizes
 
 MIN_SIDE_PIXELS = 64  # of the smaller side, below which a photograph is called tiny
 
@@ -64,10 +64,9 @@ def inspect_image(path: str, detector: ArtefactDetector | None = None) -> Inspec
     # Opened once: whatever is measured here is measured on the same bytes
     try:
         content = read_content(path)
-        pixels = decode_image(content, path)
-        facts = describe_facts(content, pixels, path)
-        with hold_pixels(content, path) as full_size:
+        with hold_sizes(content, path) as (pixels, full_size):
             fingerprint = describe_pixels(full_size)
+        facts = describe_facts(content, pixels, path)
     except ImageError as error:
         return Problem.from_error(path, error)
     return Inspection(

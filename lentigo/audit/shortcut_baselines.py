@@ -168,7 +168,7 @@ def cross_validate_set(
 ) -> ShortcutBaselines:
     """The baselines of a set by cross-validation on itself."""
     folds = divide(dataset, seed)
-    predictions = cross_validate(dataset, facts, seed)
+    predictions = cross_validate(dataset, facts, folds, seed)
     return summarize(dataset, dataset, predictions, problems, folds=folds)
 
 

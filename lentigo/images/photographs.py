@@ -10,7 +10,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from lentigo.images.decoding.opening import (
     hold_decoded,
     name_damage,
     open_image,
-    release_pixels,
 )
 from lentigo.images.decoding.pixel_bands import resize_upright
 from lentigo.images.held_images import HeldImage, ImageSource
@@ -174,32 +172,6 @@ def view_content(content: bytes, name: str, max_pixels: int) -> tuple[np.ndarray
             upright = resize_upright(image, wanted, orientation, name)
             pixels = np.asarray(to_srgb(upright, image))
         return pixels, turn_size((width, height), orientation)
-
-
-@contextmanager
-def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
-    """Decodes a photograph at its own size and counts it in the budget of decoded bytes as long as the
-    context lasts.
-
-    Args:
-        content: The file.
-        name: For the error.
-
-    Yields:
-        uint8 (height, width, 3) RGB, upright, in sRGB.
-
-    Raises:
-        ImageError: As `read_image`, and for a photograph that is too large to be held whole.
-    """
-    with ExitStack() as stack:
-        with name_damage(content, name):
-            image = stack.enter_context(open_image(content, name))
-            orientation, reservation = stack.enter_context(hold_decoded(image, content, name, None))
-            upright = resize_upright(image, None, orientation, name)
-            pixels = np.asarray(to_srgb(upright, image))
-        release_pixels(image)
-        reservation.shrink(2 * pixels.nbytes)  # the pixels, and as much for what is measured of them
-        yield pixels
 
 
 def try_image(path: ImageSource | Problem, side: int | None = SIDE) -> DecodedImage | Problem:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from lentigo.audit.baseline_models import BASELINES, cross_validate
+from lentigo.audit.baseline_models import BASELINES, cross_validate, divide
 from lentigo.audit.image_facts import describe_colours, read_facts
 from lentigo.audit.shortcut_baselines import measure_shortcut_baselines, read_set
 from lentigo.common.progress import show_nothing
@@ -41,9 +41,8 @@ def draw_set(folder, count=40, seed=0, border=0, centre=0, quality=0):
 def baselines_of(data, *names):
     """The AUROC of the shortcut baselines of these names alone, cross-validated."""
     dataset, facts, _ = read_set(data, show_nothing)
-    answers = cross_validate(
-        dataset, {name: facts[name] if name in names else None for name in BASELINES}, seed=0
-    )
+    wanted = {name: facts[name] if name in names else None for name in BASELINES}
+    answers = cross_validate(dataset, wanted, divide(dataset, seed=0), seed=0)
     return [roc_auc_score(dataset.malignant, answers[name]) for name in names]
 
 

@@ -16,7 +16,8 @@ from lentigo.images.decoding.decode_budget import DECODE_BUDGET, SMALL_BYTES, De
 from lentigo.images.decoding.decode_costs import DecodeLimits, count_tiles, estimate_bytes
 from lentigo.images.decoding.jpeg_segments import keeps_coefficients
 from lentigo.images.image_sizes import check_upload
-from lentigo.images.photographs import DecodedImage, decode_image, hold_pixels, stream_images
+from lentigo.images.photographs import DecodedImage, decode_image, stream_images
+from lentigo.images.whole_images import hold_pixels
 
 MB = 1_000_000
 

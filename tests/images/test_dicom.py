@@ -24,12 +24,12 @@ from lentigo.images.listing import find_images, list_images
 from lentigo.images.photographs import (
     decode_image,
     develop_image,
-    hold_pixels,
     read_image,
     try_image,
     view_content,
 )
 from lentigo.images.problems import Problem
+from lentigo.images.whole_images import hold_pixels
 
 PIXELS = draw_pixels()
 GREY = PIXELS[..., 0]
