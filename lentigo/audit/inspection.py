@@ -19,11 +19,11 @@ from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
 from lentigo.errors import ImageError
 from lentigo.images.artefacts.artefact_detection import find_artefacts
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector
+from lentigo.images.decoding.whole_images import hold_sizes
 from lentigo.images.image_contents import read_content
 from lentigo.images.measures.quality import Flaw, judge_quality, measure_quality
 from lentigo.images.measures.skin_tone import estimate_ita
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.images.whole_images import hold_sizes
 
 MIN_SIDE_PIXELS = 64  # of the smaller side, below which a photograph is called tiny
 

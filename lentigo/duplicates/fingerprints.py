@@ -15,9 +15,9 @@ import numpy as np
 
 from lentigo.common.statistics.percentiles import find_percentile
 from lentigo.errors import ImageError
+from lentigo.images.decoding.whole_images import hold_pixels
 from lentigo.images.image_contents import read_content
 from lentigo.images.problems import Problem
-from lentigo.images.whole_images import hold_pixels
 
 AREA = 160 * 160  # pixels of the reduced image
 MIN_SIDE_PIXELS = 32  # of the reduced image, however long and narrow the photograph is

@@ -15,9 +15,9 @@ from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import DECODE_BUDGET, SMALL_BYTES, DecodeBudget
 from lentigo.images.decoding.decode_costs import DecodeLimits, count_tiles, estimate_bytes
 from lentigo.images.decoding.jpeg_segments import keeps_coefficients
+from lentigo.images.decoding.whole_images import hold_pixels
 from lentigo.images.image_sizes import check_upload
 from lentigo.images.photographs import DecodedImage, decode_image, stream_images
-from lentigo.images.whole_images import hold_pixels
 
 MB = 1_000_000
 

@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 
 from lentigo.common.hashing import hash_readable
 from lentigo.errors import ImageError
+from lentigo.images.decoding.whole_images import hold_pixels
 from lentigo.images.dicom.dicom_files import find_file_spacing
 from lentigo.images.dicom.frame_reading import read_frame
 from lentigo.images.image_contents import hash_content
@@ -29,7 +30,6 @@ from lentigo.images.photographs import (
     view_content,
 )
 from lentigo.images.problems import Problem
-from lentigo.images.whole_images import hold_pixels
 
 PIXELS = draw_pixels()
 GREY = PIXELS[..., 0]

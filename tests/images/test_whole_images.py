@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lentigo.images.decoding.whole_images import hold_pixels, hold_sizes, is_reduced_by_decoder
 from lentigo.images.photographs import decode_image
-from lentigo.images.whole_images import hold_pixels, hold_sizes, is_reduced_by_decoder
 
 ORIENTATION = 0x0112
 

@@ -18,9 +18,9 @@ from PIL import Image
 
 from lentigo.common.files import name_full_disk, write_whole
 from lentigo.errors import DataError
+from lentigo.images.decoding.whole_images import hold_pixels
 from lentigo.images.encoding import encode_jpeg
 from lentigo.images.problems import Problem
-from lentigo.images.whole_images import hold_pixels
 from lentigo.serving.store.locks import FolderLock
 
 JPEG_QUALITY = 95  # with colours at full resolution
