@@ -1,6 +1,7 @@
 """Lentigo from end to end on lesions that it draws itself, with the commands that a user types.
 
-    make demo, or: python bench/demo.py --count 240
+    make demo
+    python bench/demo.py --count 240
 
 It trains a RUN that starts from the bundled backbone, evaluates it once, and then asks the bundled model about
 one photograph: a prediction, an explanation, an outline. No photograph and no weight file is downloaded. The

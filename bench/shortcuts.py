@@ -1,8 +1,8 @@
 """What can be had without the lesion: the shortcut baselines of a data set, or those beside a test result, as
 a table.
 
-    python bench/shortcuts.py photographs/train              cross-validated by group
-    python bench/shortcuts.py photographs/train other/       fitted to the first, measured on the second
+    python bench/shortcuts.py photographs/train              # cross-validated by group
+    python bench/shortcuts.py photographs/train other/       # fitted to the first, measured on the second
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The command blocks of a Markdown page, and the output that stands below each.
+"""The command blocks of a Markdown page, the output that stands below each, and the commands that a page or a
+program names.
 
 A block of commands is a fence marked `sh`. A fence marked `text` or `json` right below it is its output. A
 comment `<!-- not run: REASON -->` above it says why its commands are not run by the tests.
@@ -6,6 +7,7 @@ comment `<!-- not run: REASON -->` above it says why its commands are not run by
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -19,7 +21,10 @@ BLOCK = re.compile(
     r"(?:\n?^```(?:text|json)\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-SEPARATORS = {"|", "||", "&&", ";", "&", "<", ">"}  # of a shell
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+ASSIGNMENT = re.compile(r'^(\w+)="([^"]*)"')
+SEPARATORS = {"|", "||", "&&", ";", "&", "<", ">", "(", ")"}  # of a shell
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,24 @@ class CommandBlock:
     def name(self) -> str:
         """The page and the line, as a test names them."""
         return f"{self.page.name}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command that a page or a program names.
+
+    Attributes:
+        place: The file and the line at which its block begins.
+        words: The program and its arguments.
+        is_mention: Whether it stands within a sentence, where it may leave out what it needs.
+    """
+
+    place: str
+    words: list[str]
+    is_mention: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.place}: {shlex.join(self.words)}"
 
 
 def list_pages() -> list[Path]:
@@ -69,25 +92,71 @@ def find_blocks(page: Path) -> list[CommandBlock]:
     return blocks
 
 
-def find_calls(commands: str) -> Iterator[list[str]]:
-    """The arguments of each `lentigo` command of a block.
+def find_calls(page: Path) -> Iterator[Call]:
+    """The commands of a page: those of its blocks, then those within its sentences.
 
     Args:
-        commands: The text of the block; a line may go on behind a backslash.
+        page: A Markdown file. A variable that a block sets is known in the blocks below.
+    """
+    variables: dict[str, str] = {}
+    for block in find_blocks(page):
+        for words in read_commands(block.commands, variables):
+            yield Call(block.name, words)
+    prose = FENCE.sub(keep_lines, page.read_text(encoding="utf-8"))
+    for number, line in enumerate(prose.splitlines(), 1):
+        for code in INLINE.findall(line):
+            for words in read_commands(code, variables):
+                yield Call(f"{page.name}:{number}", words, is_mention=True)
+
+
+def keep_lines(match: re.Match) -> str:
+    """As many empty lines as a text has."""
+    return "\n" * match[0].count("\n")
+
+
+def find_docstring_calls(program: Path) -> Iterator[Call]:
+    """The commands in the docstring of a program: lines that are indented.
+
+    Args:
+        program: A Python file.
+    """
+    text = ast.get_docstring(ast.parse(program.read_text(encoding="utf-8"))) or ""
+    indented = [line for line in text.splitlines() if line.startswith("    ")]
+    for words in read_commands("\n".join(indented), {}):
+        yield Call(program.name, words)
+
+
+def read_commands(text: str, variables: dict[str, str]) -> Iterator[list[str]]:
+    """The commands of a shell's text.
+
+    Args:
+        text: A line may go on behind a backslash.
+        variables: Values by name; those that the text sets are added.
 
     Returns:
-        The words behind `lentigo`, up to the end of the command.
+        The words of each command. A variable that nothing has set stays as it is.
 
-    >>> list(find_calls("find . | lentigo predict - --json > a.jsonl  # all of them"))
-    [['predict', '-', '--json']]
+    >>> list(read_commands("find . | lentigo predict - --json > a.jsonl  # all of them", {}))
+    [['find', '.'], ['lentigo', 'predict', '-', '--json'], ['a.jsonl']]
+    >>> list(read_commands('M="--batch-size 8"\\nlentigo train $D $M', {}))
+    [['lentigo', 'train', '$D', '--batch-size', '8']]
     """
-    for line in commands.replace("\\\n", " ").splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
+        assignment = ASSIGNMENT.match(line)
+        if assignment:
+            variables[assignment[1]] = assignment[2]
+        for name, value in variables.items():
+            line = re.sub(rf"\${name}\b", value, line)
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.commenters = "#"
         lexer.whitespace_split = True
-        for command in split_commands(list(lexer)):
-            if command and command[0] == "lentigo":
-                yield command[1:]
+        try:
+            words = list(lexer)
+        except ValueError:  # no command: a word with an apostrophe
+            continue
+        for command in split_commands(words):
+            if command:
+                yield command
 
 
 def split_commands(words: list[str]) -> Iterator[list[str]]:
