@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,7 @@ def plot_rates(axes: Any, rates: Mapping[str, Mapping[str, Rate]]) -> None:
 
 def list_classes(rates: Mapping[str, Mapping[str, Rate]]) -> list[str]:
     """The classes that rates are of, in the order in which they come; "all" where there are none."""
-    classes: dict[str, None] = {}  # a dictionary as an ordered set
-    for by_class in rates.values():
-        classes.update(dict.fromkeys(by_class))
+    classes = dict.fromkeys(chain.from_iterable(rates.values()))  # a dictionary as an ordered set
     classes.pop("all", None)
     return list(classes) or ["all"]
 

@@ -139,10 +139,9 @@ def label_pairs(path: Path, table: pd.DataFrame, options: TableOptions) -> pd.Se
     """`benign`, `malignant` or None. Raises `DataError` for a word that is not understood."""
     column = choose_column(table, options.label, "--label-column", path)
     if column is None:
-        present = [name for name in CLASS_COLUMNS if name in table]
-        if not present:
-            return pd.Series(None, index=table.index, dtype=object)
-        column = present[0]
+        column = next((name for name in CLASS_COLUMNS if name in table), None)
+    if column is None:
+        return pd.Series(None, index=table.index, dtype=object)
     return read_labels(table, column, options, path).classes
 
 

@@ -25,7 +25,6 @@ from lentigo.evaluation.scores.curves import (
     DecisionCurve,
     ReliabilityBin,
     RiskCoverage,
-    list_reliability,
     tabulate_reliability,
     trace_net_benefit,
     trace_risk,
@@ -86,7 +85,7 @@ class Analysis:
         """Every number; NaN is null."""
         # `None and ...` is None: what was not asked for is null
         return {
-            "reliability": list_reliability(self.reliability),
+            "reliability": list_fields(self.reliability),
             "decision_curve": self.decision_curve and self.decision_curve.to_json(),
             "risk_coverage": self.risk_coverage.to_json(),
             "subgroups": list_fields(self.subgroups),

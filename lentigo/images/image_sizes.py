@@ -61,8 +61,7 @@ def measure_upright(path: str | Path) -> tuple[int, int]:
     content = read_content(path)
     name = str(path)
     with name_damage(content, name), open_image(content, name) as image:
-        size = image.size
-        return turn_size(size, read_stored_orientation(image, content, name))
+        return turn_size(image.size, read_stored_orientation(image, content, name))
 
 
 def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, int]:

@@ -252,23 +252,12 @@ class Service:
         problems = []
         for position, content in enumerate(contents):
             if position not in answered:
-                problem = await self.find_problem(content, position, context)
-                if problem is not None:
-                    problems.append(problem)
+                read = await self.decode(content, position, id(context))
+                if isinstance(read, Problem):
+                    problems.append(read)
         subject = " ".join(record.id for record in records)
         await self.log(context.who, "predict again", subject)
         return Outcome(tuple(records), tuple(problems), is_new=False)
-
-    async def find_problem(self, content: bytes, position: int, context: RequestContext) -> Problem | None:
-        """Why a photograph cannot be read; None where it can.
-
-        Args:
-            content: The file.
-            position: Its place in the request, from 0.
-            context: Of the request.
-        """
-        image = await self.decode(content, position, id(context))
-        return image if isinstance(image, Problem) else None
 
     async def find_obstacle(self) -> str:
         """Finds why the service is not ready; "" where it is."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from lentigo.common.json_values import list_fields
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.curves import (
-    list_reliability,
     tabulate_reliability,
     trace_net_benefit,
     trace_risk,
@@ -68,7 +68,7 @@ def test_a_bin_holds_ten_photographs_or_all_of_them():
     assert [row.n for row in tabulate_reliability(TRUTH[:43], PROBABILITY[:43])] == [11, 11, 11, 10]
     assert [row.n for row in tabulate_reliability(TRUTH[:4], PROBABILITY[:4])] == [4]
     assert tabulate_reliability(TRUTH[:0], PROBABILITY[:0]) == ()
-    assert json.loads(json.dumps(list_reliability(tabulate_reliability(TRUTH, PROBABILITY))))[0]["n"] == 34
+    assert json.loads(json.dumps(list_fields(tabulate_reliability(TRUTH, PROBABILITY))))[0]["n"] == 34
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.3, 0.8])

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image, ImageChops
 from scipy.interpolate import PchipInterpolator
 
+from lentigo.inference.figures.colour_bar import list_ticks
 from lentigo.inference.figures.explanation_figures import (
     MARGIN,
     arrange,
     describe,
     draw_explanation,
-    list_ticks,
     save_figure,
 )
 from lentigo.inference.figures.heatmaps import enlarge, interpolate, tint, trace

@@ -91,7 +91,13 @@ class BenchRecord:
             self.print_rows(name_columns(self.versions), [row], titled=is_first)
 
     def take(self, what: str, step: Callable[[], None], *, quiet: bool = False) -> None:
-        """Takes a step: what fails is kept beside what succeeds, and the file is written anew."""
+        """Takes a step: what fails is kept beside what succeeds, and the file is written anew.
+
+        Args:
+            what: It measures.
+            step: Measures it, and keeps what it finds.
+            quiet: Whether what native libraries write to stderr is dropped.
+        """
         try:
             with mute_stderr() if quiet else nullcontext():
                 step()
@@ -102,8 +108,12 @@ class BenchRecord:
         self.write()
 
     def print_rows(self, columns: list[str], rows: list[list[str]], *, titled: bool) -> None:
-        """Prints rows at once, since the next ones may take minutes; under their titles where they are the
-        first.
+        """Prints rows at once, since the next ones may take minutes.
+
+        Args:
+            columns: Titles.
+            rows: Cells, as many as there are titles.
+            titled: Whether the titles stand above them, as above the first rows.
         """
         if not self.shown or not rows:
             return

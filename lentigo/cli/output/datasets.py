@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.evaluations import count_duplicate_kinds, format_baselines
@@ -73,7 +74,7 @@ def print_diagnoses(diagnoses: dict[str, int], others: dict[str, int], indent: s
     if diagnoses:
         print_line(f"{indent}diagnoses: {format_counts(diagnoses)}")
     if others:
-        named = format_counts(dict(list(others.items())[:MAX_WORDS]))
+        named = format_counts(dict(islice(others.items(), MAX_WORDS)))
         more = f" and {len(others) - MAX_WORDS} more" if len(others) > MAX_WORDS else ""
         print_line(f"{indent}none of the seven: {named}{more}; kept as written")
 

@@ -97,10 +97,9 @@ class Spool:
 
     def list_waiting(self) -> list[str]:
         """UIDs of the images that wait, those that came first in front."""
-        entries = []
-        for path in self.waiting.glob(f"[0-9]*{SUFFIX}"):
-            entries.append((path.stat().st_mtime_ns, path.stem))
-        return [uid for _, uid in sorted(entries)]
+        paths = self.waiting.glob(f"[0-9]*{SUFFIX}")
+        by_age = sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.stem))
+        return [path.stem for path in by_age]
 
     def finish(self, uid: str) -> None:
         """Deletes an image that is answered.

@@ -27,6 +27,14 @@ class Patience:
     longest_asked: float = 600.0  # that a server may ask for by Retry-After
     timeout: float = 30.0  # without a byte
 
+    def double_wait(self, attempt: int) -> float:
+        """How long to wait after an attempt, but for what is left to chance.
+
+        Args:
+            attempt: Its number, from 1.
+        """
+        return min(self.first_wait * 2 ** (attempt - 1), self.longest_wait)
+
 
 class Fault(ArchiveError):
     """A fault that may pass. `asked` is how many seconds the server wants to be left alone."""

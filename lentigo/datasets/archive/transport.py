@@ -106,8 +106,7 @@ class Transport:
         fault = find_fault(state)
         if fault is not None and fault.asked is not None:
             return fault.asked + random.uniform(0, self.patience.first_wait)
-        doubled = self.patience.first_wait * 2 ** (state.attempt_number - 1)
-        wait = min(doubled, self.patience.longest_wait)
+        wait = self.patience.double_wait(state.attempt_number)
         # By chance, so that threads that failed together do not ask together
         return wait + random.uniform(0, wait)
 

@@ -80,10 +80,7 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
         The rows whose photograph is there, is not empty and not too large to open, with its `digest`; and the
         problems of the others. Where none of a table's photographs is there, one problem says so for all.
     """
-    paths = list(rows["image"].unique())
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        inspected = progress(pool.map(inspect_image, paths), total=len(paths), label="photographs")
-        result_of = dict(zip(paths, inspected, strict=True))
+    result_of = inspect_paths(list(rows["image"].unique()), progress)
     digest_of: dict[str, str | None] = {}
     absent_paths = set()
     for path, result in result_of.items():
@@ -101,6 +98,13 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
         problems.append(result_of[path])
     usable = digests.notna()
     return rows[usable].assign(digest=digests[usable]), problems
+
+
+def inspect_paths(paths: list[str], progress: Progress) -> dict[str, str | Problem]:
+    """The SHA-256 of each photograph, or its problem, by its path."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        inspected = progress(pool.map(inspect_image, paths), total=len(paths), label="photographs")
+        return dict(zip(paths, inspected, strict=True))
 
 
 def explain_absent(images: pd.Series, tables: pd.Series) -> list[Problem]:

@@ -15,7 +15,7 @@ from lentigo.datasets.named_files import NamedFiles
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 
 
 def drop_refused(
@@ -72,10 +72,9 @@ def locate_images(
         roots: Further folders in which photographs are looked for.
     """
     places = place_images(path, list(table["image"]), roots)
-    problems = [place for place in places if isinstance(place, Problem)]
-    clear = [not isinstance(place, Problem) for place in places]
+    _, problems, is_clear = separate_problems(places)
     table = table.assign(image=pd.Series(places, index=table.index, dtype=object))
-    return table[np.array(clear, dtype=bool)], problems
+    return table[np.array(is_clear, dtype=bool)], problems
 
 
 def locate_mask(path: Path, mask: object) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.json_values import list_fields
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.common.statistics.resampling import resample_groups
 from lentigo.errors import UsageError
@@ -288,15 +287,3 @@ def count_errors(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     errors = np.cumsum(~right[order])
     # Within a run of equal confidence the order is chance, so errors grow in proportion
     return np.interp(np.arange(1, n + 1), np.append(0, ends), np.append(0, errors[ends - 1]))
-
-
-def list_reliability(bins: tuple[ReliabilityBin, ...]) -> list[dict[str, Any]]:
-    """Gives the bins as JSON.
-
-    Args:
-        bins: Of `tabulate_reliability`.
-
-    Returns:
-        The fields of each.
-    """
-    return list_fields(bins)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from lentigo.common.files import write_whole
+from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask
 
 LINE = np.array([0, 229, 255], np.float32)  # RGB: a cyan that no skin has
 HALO = np.array([0, 25, 35], np.float32)  # RGB: the dark on both sides of it
@@ -17,6 +18,17 @@ MIN_LINE_PIXELS = 1.3
 MIN_SIDE = 800  # pixels, of the longer side of a figure
 HALO_REACH = 1.8  # of the line's width
 HALO_OPACITY = 0.7
+
+
+def outline_mask(image: Image.Image, mask: np.ndarray) -> Image.Image:
+    """Draws a line around the lesion of the network's mask.
+
+    Args:
+        image: The photograph.
+        mask: P(lesion), float32 (side, side).
+    """
+    lesion = enlarge_mask(clean_mask(mask), *image.size) > 0
+    return draw_outline(np.asarray(image), lesion)
 
 
 def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE) -> Image.Image:

@@ -21,9 +21,9 @@ from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box, scale_box
-from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
+from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours, show_measures
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
-from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
+from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, collect_results
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
@@ -136,24 +136,6 @@ class Segmentation(DrawnResult, Summarized):
             "probability": None if self.prediction is None else self.prediction.probability,
             "model": self.model,
         }
-
-
-def show_measures(measures: Measures | None) -> dict[str, str]:
-    """The cells of what was measured of a lesion, HTML by column."""
-    if measures is None:
-        return {"lesion": "none found", "border, asymmetry": "", "colours": ""}
-    size = format_number(measures.diameter_px, ".0f", "px")
-    if measures.diameter_mm is not None:
-        size += f" = {format_number(measures.diameter_mm, '.1f', 'mm')}"
-    cut_off = "<br>cut off by the edge" if measures.cut_off else ""
-    return {
-        "lesion": f"diameter {size}<br>{measures.area_share:.0%} of the photograph{cut_off}",
-        "border, asymmetry": (
-            f"irregularity {format_number(measures.border_irregularity, '.2f')}<br>"
-            f"asymmetry {format_number(measures.asymmetry, '.2f')}"
-        ),
-        "colours": "<br>".join(measures.colours),
-    }
 
 
 @dataclass(frozen=True, repr=False)

@@ -38,18 +38,11 @@ def draw_thumbnail(
     small = Image.fromarray(pixels)
     small.thumbnail((longer_side, longer_side), reducing_gap=3.0)
     if mask is not None:
-        small = outline_lesion(small, mask)
+        # OpenCV would slow every prediction's start: most draw nothing
+        from lentigo.inference.figures.overlays import outline_mask
+
+        small = outline_mask(small, mask)
     return encode_jpeg(small, JPEG_QUALITY)
-
-
-def outline_lesion(image: Image.Image, mask: np.ndarray) -> Image.Image:
-    """The image with a line around the lesion of its mask, P(lesion) (side, side)."""
-    # OpenCV would slow every prediction's start: most draw nothing
-    from lentigo.inference.figures.overlays import draw_outline
-    from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask
-
-    lesion = enlarge_mask(clean_mask(mask), *image.size) > 0
-    return draw_outline(np.asarray(image), lesion)
 
 
 def try_thumbnail(image: ImageSource, mask: np.ndarray | None = None) -> bytes:

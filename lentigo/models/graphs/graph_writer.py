@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lentigo.common.hashing import hash_bytes
+from lentigo.models.networks.deep_learning import keras
 
 OPSET = 17  # version of the ONNX operators
 IR_VERSION = 8  # version of the ONNX file format
@@ -110,3 +111,29 @@ def rename(names: Any, new_names: dict[str, str]) -> None:
         new_names: By the old ones.
     """
     names[:] = [new_names.get(name, name) for name in names]
+
+
+def to_array(variable: Any) -> np.ndarray:
+    """Gives numbers as an array.
+
+    Args:
+        variable: Of Keras, or a plain number or list.
+
+    Returns:
+        Float32, of the same shape.
+    """
+    return np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
+
+
+def per_channel(number: Any) -> np.ndarray:
+    """Shapes a number, or one for each channel, for (n, channels, height, width).
+
+    Args:
+        number: A scalar or a list, plain or a Keras variable.
+
+    Returns:
+        Float32, () or (1, channels, 1, 1).
+    """
+    array = to_array(number).reshape(-1)
+    # A scalar has no axes, so that it goes with vectors (n, d) too
+    return array.reshape(1, -1, 1, 1) if array.size > 1 else array.reshape(())

@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 
 from lentigo.common.files import write_bytes
 from lentigo.errors import ModelError
-from lentigo.models.graphs.graph_writer import GraphWriter
-from lentigo.models.graphs.onnx_layers import LAYER_WRITERS, per_channel
+from lentigo.models.graphs.graph_writer import GraphWriter, per_channel
+from lentigo.models.graphs.onnx_layers import LAYER_WRITERS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.keras_graph import find_origin, walk_tensors
 

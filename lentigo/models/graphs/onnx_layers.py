@@ -13,31 +13,12 @@ import numpy as np
 from onnx import TensorProto
 
 from lentigo.errors import ModelError
-from lentigo.models.graphs.graph_writer import GraphWriter
+from lentigo.models.graphs.graph_writer import GraphWriter, per_channel, to_array
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.layers import GradientMap
 
 SIMPLE_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}  # ONNX operators by Keras' names
 RESIZE_MODES = {"bilinear": "linear", "nearest": "nearest"}  # ONNX' names by Keras' names
-
-
-def to_array(variable: Any) -> np.ndarray:
-    """A variable, or a plain number or list, as float32."""
-    return np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
-
-
-def per_channel(number: Any) -> np.ndarray:
-    """Shapes a number, or one for each channel, for (n, channels, height, width).
-
-    Args:
-        number: A scalar or a list, plain or a Keras variable.
-
-    Returns:
-        Float32, () or (1, channels, 1, 1).
-    """
-    array = to_array(number).reshape(-1)
-    # A scalar has no axes, so that it goes with vectors (n, d) too
-    return array.reshape(1, -1, 1, 1) if array.size > 1 else array.reshape(())
 
 
 def write_activation(writer: GraphWriter, function: Any, x: str) -> str:

@@ -114,9 +114,8 @@ def make_problem_response(error: ProblemError, request_id: str) -> JSONResponse:
     Returns:
         The response, of the type `MEDIA_TYPE`.
     """
-    members = describe_problem(error.kind, error.detail, **error.members) | {
-        "instance": f"urn:uuid:{request_id}"
-    }
+    instance = f"urn:uuid:{request_id}"
+    members = describe_problem(error.kind, error.detail, **error.members, instance=instance)
     return JSONResponse(members, error.status_code, headers=dict(error.headers or {}), media_type=MEDIA_TYPE)
 
 

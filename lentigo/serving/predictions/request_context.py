@@ -60,10 +60,14 @@ def hash_request(contents: Iterable[bytes | bytearray], details: Details) -> str
     Returns:
         SHA-256 as 64 hexadecimal digits.
     """
+    digests = [hashlib.sha256(content).digest() for content in contents]
+    return hash_bytes(encode_details(details), *digests)
+
+
+def encode_details(details: Details) -> bytes:
+    """What is said of photographs, as bytes that a hash is made of."""
     taken = None if details.taken is None else details.taken.isoformat()
     facts = [details.lesion, taken, details.mm_per_pixel]
     if details.patient_id:
         facts.append(details.patient_id)
-    head = json.dumps(facts).encode()
-    digests = [hashlib.sha256(content).digest() for content in contents]
-    return hash_bytes(head, *digests)
+    return json.dumps(facts).encode()

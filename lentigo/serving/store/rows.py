@@ -153,6 +153,28 @@ def select_page(statement: Select, table: Table, limit: int, cursor: str | None)
     return statement.order_by(table.c.created.desc(), table.c.number.desc()).limit(check_limit(limit) + 1)
 
 
+def read_page(
+    connection: Connection, statement: Select, table: Table, limit: int, cursor: str | None
+) -> tuple[Sequence[Row], str | None]:
+    """Reads one page of what a statement selects, newest first.
+
+    Args:
+        connection: that reads.
+        statement: selects from the table.
+        table: with the columns `created` and `number`.
+        limit: rows of the page at most.
+        cursor: where the page before ended; None for the first page.
+
+    Returns:
+        The rows of the page, and the cursor of the next page, None where there is none.
+
+    Raises:
+        UsageError: the limit or the cursor is none.
+    """
+    page = select_page(statement, table, limit, cursor)
+    return cut_page(connection.execute(page).all(), limit)
+
+
 def cut_page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
     """Cuts off the row after a page.
 

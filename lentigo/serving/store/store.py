@@ -21,13 +21,12 @@ from lentigo.serving.store.retention import Retention
 from lentigo.serving.store.rows import (
     LESIONS,
     MAX_PAGE_ROWS,
-    cut_page,
     filter_records,
     find_record,
     find_requests,
     group_requests,
+    read_page,
     require_lesions,
-    select_page,
     to_lesion,
     to_record,
     to_row,
@@ -171,11 +170,10 @@ class Store(KeyStore, Retention):
         Raises:
             UsageError: the cursor is none, or the limit is outside of 1 to 1000.
         """
-        statement = select_page(filter_records(query), predictions, query.limit, query.cursor)
+        statement = filter_records(query)
         with self._reading() as connection:
-            rows = connection.execute(statement).all()
-        shown, cursor = cut_page(rows, query.limit)
-        return Page(tuple(to_record(row) for row in shown), cursor)
+            rows, cursor = read_page(connection, statement, predictions, query.limit, query.cursor)
+        return Page(tuple(map(to_record, rows)), cursor)
 
     def stream(self, query: Query = Query()) -> Iterator[Record]:
         """Lists every record that matches, whatever the limit; in constant memory, and without keeping the
@@ -286,8 +284,6 @@ class Store(KeyStore, Retention):
         Raises:
             UsageError: the limit or the cursor is none.
         """
-        statement = select_page(LESIONS, lesions, limit, cursor)
         with self._reading() as connection:
-            rows = connection.execute(statement).all()
-        shown, next_cursor = cut_page(rows, limit)
-        return LesionPage(tuple(to_lesion(row) for row in shown), next_cursor)
+            rows, next_cursor = read_page(connection, LESIONS, lesions, limit, cursor)
+        return LesionPage(tuple(map(to_lesion, rows)), next_cursor)
