@@ -80,13 +80,14 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
         The rows whose photograph is there, is not empty and not too large to open, with its `digest`; and the
         problems of the others. Where none of a table's photographs is there, one problem says so for all.
     """
-    result_of = inspect_paths(list(rows["image"].unique()), progress)
-    digest_of: dict[str, str | None] = {}
-    absent_paths = set()
-    for path, result in result_of.items():
-        digest_of[path] = None if isinstance(result, Problem) else result
-        if isinstance(result, Problem) and result.error == NO_FILE:
-            absent_paths.add(path)
+    digest_of: dict[str, str] = {}
+    problem_of: dict[str, Problem] = {}
+    for path, result in inspect_paths(list(rows["image"].unique()), progress).items():
+        if isinstance(result, Problem):
+            problem_of[path] = result
+        else:
+            digest_of[path] = result
+    absent_paths = [path for path, problem in problem_of.items() if problem.error == NO_FILE]
     # By path, since rows of several tables may name one file
     digests = rows["image"].map(digest_of)
     absent = rows["image"].isin(absent_paths)
@@ -95,7 +96,7 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
     empty = tables.notna() & absent.groupby(tables.fillna("")).transform("all")
     problems = explain_absent(rows.loc[empty, "image"], tables[empty])
     for path in rows.loc[digests.isna() & ~empty, "image"].unique():
-        problems.append(result_of[path])
+        problems.append(problem_of[path])
     usable = digests.notna()
     return rows[usable].assign(digest=digests[usable]), problems
 
