@@ -49,6 +49,13 @@ def run(place, count, measure=measure):
     return study.get_trials()
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A study of 25 trials: its address and they."""
+    place = StudyAddress(f"sqlite:///{tmp_path_factory.mktemp('searched') / 'trials.db'}", "toy")
+    return place, run(place, 25)
+
+
 def test_the_default_recipe_is_the_first_trial(place):
     first = run(place, 2)[0]
     assert DEFAULT in first.user_attrs and first.params == {
@@ -76,8 +83,8 @@ def test_a_frozen_backbone_searches_nothing_of_the_views():
     assert {"rotation", "learning_rate", "mixup"} <= set(list_searched(BEST))
 
 
-def test_better_recipes_are_found(place):
-    trials = run(place, 25)
+def test_better_recipes_are_found(searched):
+    _, trials = searched
     assert max(trial.value for trial in trials if trial.value) > trials[0].value + 0.1
 
 
@@ -96,8 +103,8 @@ def test_two_processes_that_ask_at_the_same_moment_draw_different_recipes(place)
     assert trials[1].params != trials[2].params
 
 
-def test_a_recipe_that_is_worse_on_the_folds_so_far_is_pruned_though_the_first_fold_is_hard(place):
-    trials = run(place, 20)
+def test_a_recipe_that_is_worse_on_the_folds_so_far_is_pruned_though_the_first_fold_is_hard(searched):
+    _, trials = searched
     pruned = [trial for trial in trials if trial.state is TrialState.PRUNED]
     assert pruned and all(abs(trial.params["dropout_1"] - 0.3) > 0.1 for trial in pruned)
     assert all(len(trial.user_attrs[FOLDS]) < 3 for trial in pruned)
@@ -138,8 +145,8 @@ def test_what_another_process_is_at_is_left_to_it(place):
     assert run(place, 1)[0].state is TrialState.RUNNING
 
 
-def test_the_field_that_decides_is_the_most_important(place):
-    run(place, 25)
+def test_the_field_that_decides_is_the_most_important(searched):
+    place, _ = searched
     importance = rate_importance(open_study(place))
     assert max(importance, key=importance.get) == "dropout_1"
 
