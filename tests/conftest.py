@@ -198,6 +198,16 @@ def build_toy(*, include_top: bool, input_tensor, name: str, weights: str | None
     return keras.Model(keras.utils.get_source_inputs(input_tensor), x, name=name)
 
 
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Shortcut baselines of thirty trees, where a module's tests tell strong shortcuts from none."""
+    from lentigo.audit import baseline_models
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baseline_models, "TREES", 30)
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(synthetic_lesions, weight_file, make_once) -> Path:
     """A folder with a RUN, `seed`, and what `lentigo train --json`, a process of its own, said when it made

@@ -14,6 +14,8 @@ import lentigo as package
 from lentigo.models.bundle import BUNDLED
 from lentigo.training.recipes import Recipe
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 @pytest.fixture
 def ask(lentigo):

@@ -20,6 +20,7 @@ from lentigo.datasets.groups import count_distinct
 
 BASELINES = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
 MAX_FOLDS = 5
+TREES = 100
 # Leaves of the boosted trees hold a fortieth of the photographs, within these bounds
 MIN_SAMPLES_LEAF = 2
 MAX_SAMPLES_LEAF = 20
@@ -114,9 +115,9 @@ def fit_once(
 
 
 def boost(n: int, seed: int) -> HistGradientBoostingClassifier:
-    """A hundred trees of eight leaves; leaves are smaller in small sets."""
+    """Trees of eight leaves; leaves are smaller in small sets."""
     return HistGradientBoostingClassifier(
-        max_iter=100,
+        max_iter=TREES,
         learning_rate=0.1,
         max_leaf_nodes=8,
         max_bins=63,

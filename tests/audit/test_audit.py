@@ -20,6 +20,8 @@ from lentigo.duplicates.duplicates import Transformation
 from lentigo.errors import DataError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def save(folder, name, pixels, **options):
     path = folder / name

@@ -15,6 +15,8 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 KEYS = {
     f"{name}_only_{score}"
     for name in ("file", "header", "border", "corners", "thumbnail", "source")

@@ -16,6 +16,8 @@ import typer
 from lentigo.cli.app import app
 from lentigo.training.recipes import Recipe
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def list_commands(command: click.Command) -> Iterator[click.Command]:
     """A command, or those of a group."""

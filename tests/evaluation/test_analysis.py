@@ -12,6 +12,8 @@ from lentigo.evaluation.ledger import read_ledger
 from lentigo.evaluation.report import write_report
 from lentigo.inference.predictor import Predictor
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 @pytest.fixture(scope="module")
 def other(run, tmp_path_factory):

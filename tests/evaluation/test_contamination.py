@@ -21,6 +21,8 @@ from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 @pytest.fixture(scope="module")
 def folder(synthetic_lesions, tmp_path_factory):
