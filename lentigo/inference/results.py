@@ -184,14 +184,15 @@ class Predictions(ResultSequence[Prediction]):
 
     def list_rows(self) -> list[dict[str, Any]]:
         """A row for each prediction; columns of diagnoses only where the RUN tells them apart."""
-        rows = []
-        has_diagnoses = any(prediction.diagnosis for prediction in self.predictions)
-        for prediction in self.predictions:
-            row = prediction.to_row()
-            if not has_diagnoses:
-                row = {name: row[name] for name in row if not name.startswith(("p_", "diagnosis"))}
-            rows.append(row)
-        return rows
+        rows = [prediction.to_row() for prediction in self.predictions]
+        if any(prediction.diagnosis for prediction in self.predictions):
+            return rows
+        return list(map(drop_diagnoses, rows))
+
+
+def drop_diagnoses(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without the columns of diagnoses."""
+    return {name: row[name] for name in row if not name.startswith(("p_", "diagnosis"))}
 
 
 @dataclass(frozen=True, eq=False)

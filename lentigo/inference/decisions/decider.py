@@ -152,15 +152,16 @@ class Decider:
         Raises:
             UsageError: The rule cannot be followed, or the RUN carries no validation scores.
         """
+        reference = self._require_scores(f"follow {rule!r} on; leave --operating-point out")
+        scores = np.concatenate([reference.benign, reference.malignant])
+        truth = np.repeat([0, 1], [len(reference.benign), len(reference.malignant)])
+        return choose_threshold(rule, truth, scores)
+
+    def _require_scores(self, purpose: str) -> Reference:
+        """The reference with its validation scores. Raises `UsageError` where the RUN has none."""
         if self.reference is None:
-            raise UsageError(
-                f"{self.model}: carries no validation scores to follow {rule!r} on; leave "
-                "--operating-point out"
-            )
-        benign = self.reference.benign
-        malignant = self.reference.malignant
-        truth = np.repeat([0, 1], [len(benign), len(malignant)])
-        return choose_threshold(rule, truth, np.concatenate([benign, malignant]))
+            raise UsageError(f"{self.model}: carries no validation scores to {purpose}")
+        return self.reference
 
     def list_thresholds(self) -> dict[str, float]:
         """Lists the operating points that a reader may want to see.
@@ -182,13 +183,9 @@ class Decider:
         Raises:
             UsageError: The RUN carries no validation scores.
         """
-        if self.reference is None:
-            raise UsageError(
-                f"{self.model}: carries no validation scores to estimate PPV and NPV from; leave "
-                "--prevalence out"
-            )
-        malignant = self.reference.malignant
-        benign = self.reference.benign
+        reference = self._require_scores("estimate PPV and NPV from; leave --prevalence out")
+        malignant = reference.malignant
+        benign = reference.benign
         return estimate_predictive_values(
             flagged=int((malignant >= self.threshold).sum()),
             malignant=len(malignant),

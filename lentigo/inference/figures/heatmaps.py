@@ -121,14 +121,16 @@ def place_rows(size: int, count: int, centres: Sequence[float]) -> np.ndarray:
     """Where each of `size` rows lies between `count` rows, float (size,), counted from the row that was added
     before the first.
     """
-    if len(centres) > 1:
-        first = centres[0]
-        step = centres[1] - centres[0]
-    else:  # rows that tile the side
-        first = 0.5 / count
-        step = 1 / count
+    first, step = find_grid(count, centres)
     shares = (np.arange(size) + 0.5) / size  # of the side, at the middle of each pixel
     return np.clip((shares - first) / step, -1, count - 1e-9) + 1
+
+
+def find_grid(count: int, centres: Sequence[float]) -> tuple[float, float]:
+    """The centre of the first of some rows, and the step to the next, as shares of the side."""
+    if len(centres) > 1:
+        return centres[0], centres[1] - centres[0]
+    return 0.5 / count, 1 / count  # rows that tile the side
 
 
 def to_rgb(colour: tuple[float, float, float]) -> tuple[int, ...]:
