@@ -22,6 +22,20 @@ from typing import Any
 from tables import describe_machine, make_parser, print_table
 
 HOUSE = Path(__file__).parents[1]
+# Modules whose functions are called here
+MEASURED = (
+    "lentigo/audit/image_facts.py",
+    "lentigo/audit/inspection.py",
+    "lentigo/duplicates/fingerprints.py",
+    "lentigo/duplicates/pairing.py",
+    "lentigo/images/artefacts/artefact_detection.py",
+    "lentigo/images/listing.py",
+    "lentigo/images/measures/quality.py",
+    "lentigo/images/measures/skin_tone.py",
+    "lentigo/images/photographs.py",
+    "lentigo/inference/lesions/segmentation.py",
+    "lentigo/inference/predictor.py",
+)
 
 
 def main() -> None:
@@ -37,6 +51,8 @@ def main() -> None:
     if options.alone:
         print(json.dumps(measure_steps(options.photos, options.count, options.model)))
         return
+    if options.against is not None:
+        require_rooms(options.against)
     trees = [HOUSE] if options.against is None else [options.against.absolute(), HOUSE]
     rounds: dict[Path, list[dict[str, float]]] = {tree: [] for tree in trees}
     for _ in range(options.rounds):
@@ -49,6 +65,16 @@ def main() -> None:
         times = [median(each[step] for each in rounds[tree]) for tree in trees]
         rows.append([step, *times] + ([times[0] / times[1]] if len(times) > 1 else []))
     print_table([*columns, "ratio"] if len(trees) > 1 else columns, rows)
+
+
+def require_rooms(tree: Path) -> None:
+    """Ends where another version lacks a module that is measured: older ones have other rooms."""
+    missing = [module for module in MEASURED if not (tree / module).is_file()]
+    if missing:
+        sys.exit(
+            f"--against: {tree} has no {missing[0]}; expected a version with today's rooms: `lentigo bench "
+            "--against` compares whole commands of any version"
+        )
 
 
 def measure_tree(tree: Path) -> dict[str, float]:

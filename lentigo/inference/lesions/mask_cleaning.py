@@ -60,7 +60,8 @@ def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
     large = []
     for border in borders:
         _, _, width, height = cv2.boundingRect(border)
-        if width * height > min_pixels:  # a bound of its area, which is cheaper to have
+        # The rectangle is a bound that is cheaper to have
+        if width * height > min_pixels and count_inside(border) > min_pixels:
             large.append(border)
     if len(large) != 1:
         return None
@@ -70,6 +71,19 @@ def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
     if np.count_nonzero(inside & mask) <= min_pixels:
         return None
     return inside
+
+
+def count_inside(border: np.ndarray) -> float:
+    """The pixels of a region with all that it encloses.
+
+    By the theorem of Pick (1899): the area of the polygon through the middles of its border's pixels, half of
+    these pixels, and one.
+
+    Args:
+        border: As OpenCV traces it, int (n, 1, 2), steps across, down or diagonal.
+    """
+    steps = np.abs(border - np.roll(border, 1, axis=0)).max(axis=2)
+    return cv2.contourArea(border) + float(steps.sum()) / 2 + 1
 
 
 def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:
@@ -103,7 +117,7 @@ def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     is_smaller = width < mask.shape[1] or height < mask.shape[0]
     interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
     resized = cv2.resize(np.asarray(mask, np.float32), (width, height), interpolation=interpolation)
-    return np.where(resized >= HALF, np.uint8(255), np.uint8(0))
+    return cv2.compare(resized, HALF, cv2.CMP_GE)
 
 
 def find_box(mask: np.ndarray) -> Box | None:
@@ -112,13 +126,8 @@ def find_box(mask: np.ndarray) -> Box | None:
     Args:
         mask: Any type (height, width).
     """
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    left = int(columns[0])
-    top = int(rows[0])
-    return Box(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
+    box = Box(*cv2.boundingRect((mask != 0).view(np.uint8)))
+    return None if box.width == 0 else box
 
 
 def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:

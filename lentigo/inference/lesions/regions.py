@@ -40,8 +40,10 @@ class Regions:
         Args:
             values: Float (height, width).
         """
-        # Without the first sum, that of what lies beside all regions
-        return np.bincount(self.labels.ravel(), values.ravel(), minlength=self.count + 1)[1:]
+        labels = self.labels.ravel()
+        inside = np.flatnonzero(labels)  # of the regions alone: most of a mask lies beside them
+        sums = np.bincount(labels[inside], values.ravel()[inside], minlength=self.count + 1)
+        return sums[1:]
 
     def paint(self, chosen: np.ndarray) -> np.ndarray:
         """The mask, bool (height, width), of the regions where `chosen`, bool (count,), is true.

@@ -43,19 +43,20 @@ def find_hull(mask: np.ndarray) -> np.ndarray:
     return cv2.convexHull(corners.astype(np.int32))[:, 0]
 
 
-def measure_diameter(mask: np.ndarray) -> float:
+def measure_diameter(mask: np.ndarray, hull: np.ndarray | None = None) -> float:
     """The longest distance between two points of a mask: its maximum Feret diameter (Feret 1930), that of the
     convex hull.
 
     Args:
         mask: Bool (height, width).
+        hull: What `find_hull` gives for it, where that is known.
 
     >>> measure_diameter(np.ones((3, 4), bool))
     5.0
     """
-    hull = find_hull(mask).astype(np.float64)
+    corners = (find_hull(mask) if hull is None else hull).astype(np.float64)
     # The farthest two points of a shape are corners of its hull, of which there are few
-    across, down = (hull[:, None] - hull).transpose(2, 0, 1)  # (n, n) each
+    across, down = (corners[:, None] - corners).transpose(2, 0, 1)  # (n, n) each
     return float(np.sqrt((across**2 + down**2).max()))
 
 
@@ -68,15 +69,19 @@ def measure_area(mask: np.ndarray) -> int:
     return int(np.count_nonzero(mask))
 
 
-def measure_perimeter(mask: np.ndarray) -> float:
+def measure_perimeter(mask: np.ndarray, blurred: np.ndarray | None = None) -> float:
     """The length of the border of a mask, bool (height, width), holes included.
 
     That of the line along which the mask, blurred a little (binomial, sigma 1 pixel), is one half, straight
     within each cell of four pixels ("marching squares", after Lorensen and Cline 1987). Steps of a staircase
     are no longer counted as such: that of a disc or a slanted square of 30 pixels is right to 1 %; corners
     are rounded off by about a pixel.
+
+    Args:
+        mask: Bool (height, width).
+        blurred: What `blur_mask` gives for it, where that is known.
     """
-    return trace_length(blur_mask(mask) - HALF)
+    return trace_length((blur_mask(mask) if blurred is None else blurred) - HALF)
 
 
 def blur_mask(mask: np.ndarray) -> np.ndarray:
@@ -98,28 +103,28 @@ def trace_length(level: np.ndarray) -> float:
     place = cell + cell // (width - 1)  # of the left upper corner: a row has one corner more than cells
     values = level.ravel()
     # The values at the four corners of each cell that the line crosses, clockwise
-    corners = values[place], values[place + 1], values[place + width + 1], values[place + width]
+    corners = values[place[:, None] + np.array([0, 1, width + 1, width])]  # (m, 4)
     length = np.float64(0)
     for first, second in ((0, 1), (2, 3)):
         is_crossed = CROSSED_SIDES[case, second] >= 0  # only a saddle has four crossings, hence two lines
+        if not is_crossed.any():
+            continue
         start = cross_sides(corners, CROSSED_SIDES[case, first], is_crossed)
         end = cross_sides(corners, CROSSED_SIDES[case, second], is_crossed)
         length += np.hypot(start[0] - end[0], start[1] - end[1]).sum(dtype=np.float64)
     return float(length)
 
 
-def cross_sides(
-    corners: tuple[np.ndarray, ...], sides: np.ndarray, chosen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def cross_sides(corners: np.ndarray, sides: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the line crosses one side of each of the chosen cells: x and y in the cell, float (n,) each.
 
     Args:
-        corners: Four values of each cell, clockwise from the left upper corner, (m,) each.
+        corners: Four values of each cell, clockwise from the left upper corner, (m, 4).
         sides: 0 to 3 for the top, right, bottom and left side, int (m,).
         chosen: Cells, bool (m,).
     """
     side = sides[chosen]
-    values = np.stack(corners, axis=1)[chosen]  # (n, 4)
+    values = corners[chosen]  # (n, 4)
     rows = np.arange(len(side))
     start = values[rows, side]
     share = start / (start - values[rows, (side + 1) % 4])  # of the way along the side, clockwise
@@ -128,18 +133,21 @@ def cross_sides(
     return x_start + share * (x_end - x_start), y_start + share * (y_end - y_start)
 
 
-def measure_irregularity(mask: np.ndarray) -> float:
+def measure_irregularity(mask: np.ndarray, blurred: np.ndarray | None = None) -> float:
     """Compactness P^2 / (4 pi A), no unit: 1 for a disc, more for any other shape (in dermatology Golston
     1992, Comput Med Imaging Graph 16:199). It does not tell a long lesion from a ragged one, and follows
     dermatologists' eyes less than finer measures do (Lee 2003, Med Image Anal 7:47).
 
     Args:
         mask: Bool (height, width).
+        blurred: As for `measure_perimeter`.
     """
-    return measure_perimeter(mask) ** 2 / (4 * np.pi * measure_area(mask))
+    return measure_perimeter(mask, blurred) ** 2 / (4 * np.pi * measure_area(mask))
 
 
-def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
+def measure_asymmetry(
+    mask: np.ndarray, hull: np.ndarray | None = None, blurred: np.ndarray | None = None
+) -> tuple[float, float]:
     """The share of a mask, bool (height, width), that falls beside it when it is folded over each of two
     axes, the smaller first.
 
@@ -154,8 +162,14 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
 
     Args:
         mask: Bool (height, width).
+        hull: As for `measure_diameter`.
+        blurred: As for `measure_perimeter`.
     """
-    rings = read_rings(mask)  # (RINGS, DIRECTIONS)
+    if hull is None:
+        hull = find_hull(mask)
+    if blurred is None:
+        blurred = blur_mask(mask)
+    rings = read_rings(mask, hull, blurred)  # (RINGS, DIRECTIONS)
     waves = np.fft.rfft(rings, axis=1)  # (RINGS, DIRECTIONS / 2 + 1)
     weights = np.arange(RINGS, dtype=np.float32) + 0.5  # the length of each ring
     # Not by BLAS, whose threads wait for one another, and for each of OpenVINO's
@@ -170,17 +184,17 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
     return smaller, larger
 
 
-def read_rings(mask: np.ndarray) -> np.ndarray:
+def read_rings(mask: np.ndarray, hull: np.ndarray, blurred: np.ndarray) -> np.ndarray:
     """A mask, bool (height, width), on rings around its centroid that reach its farthest corner; float32
     (RINGS, DIRECTIONS), 1 where a point lies on it. The border is that of `measure_perimeter`.
     """
     moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)  # sums over pixels, of x and of y too
     centre = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
     # From the centroid to the farthest corner; corners lie half a pixel from the middles
-    reach = float(np.linalg.norm(find_hull(mask) - centre - 0.5, axis=1).max())
+    reach = float(np.linalg.norm(hull - centre - 0.5, axis=1).max())
     x, y = (centre + MARGIN).tolist()
     across, down = unit_rings()
-    field = blur_mask(mask)
+    field = blurred
     if field.max() < HALF:  # a line, which the blur takes away
         field = np.pad(mask, MARGIN).astype(np.float32)
     # Linear between pixels; what lies beyond the margin is no lesion
