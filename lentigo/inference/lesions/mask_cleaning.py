@@ -117,7 +117,7 @@ def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     is_smaller = width < mask.shape[1] or height < mask.shape[0]
     interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
     resized = cv2.resize(np.asarray(mask, np.float32), (width, height), interpolation=interpolation)
-    return cv2.compare(resized, HALF, cv2.CMP_GE)
+    return (resized >= HALF).view(np.uint8) * np.uint8(255)
 
 
 def find_box(mask: np.ndarray) -> Box | None:
