@@ -2,6 +2,7 @@
 pictures without a lesion come last.
 
     python bench/refusal.py photographs/phone photographs/not_lesions --model bundled --most 600
+    python bench/refusal.py photographs/phone --skin photographs/lesion_masks      # bare skin of its training split, too
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from detection import draw_skin
+from overviews import Composer
 from PIL import Image
 from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.common.statistics.resampling import spread_rows
+from lentigo.datasets.masks import load_masks
 from lentigo.images.listing import find_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 from lentigo.images.photographs import SIDE
@@ -31,6 +35,9 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--most", type=int, default=600, help="photographs of a set, spread over its names")
+    parser.add_argument(
+        "--skin", metavar="MASKS", help="photographs with outlines: bare skin is composed of theirs"
+    )
     options = parser.parse_args()
     print(describe_machine())
     predictor = Predictor(options.model)
@@ -42,6 +49,9 @@ def main() -> None:
         name = draw.__name__.replace("_", " ")
         with tempfile.TemporaryDirectory() as temporary:
             rows.append(describe(predictor, name, write_drawings(Path(temporary), number)))
+    if options.skin:
+        with tempfile.TemporaryDirectory() as temporary:
+            rows.append(describe(predictor, "composed skin", write_skins(Path(temporary), options.skin)))
     print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
 
 
@@ -57,6 +67,17 @@ def write_drawings(folder: Path, kind: int) -> list[Path]:
     paths = [folder / f"{number}.png" for number in range(EACH)]
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image).save(path)
+    return paths
+
+
+def write_skins(folder: Path, masks: str) -> list[Path]:
+    """Bare skin, composed of what lies around the lesions of a set, as files."""
+    composer = Composer(load_masks(masks, "train"))
+    paths = []
+    for number in range(EACH):
+        path = folder / f"{number}.png"
+        Image.fromarray(draw_skin(composer, number).pixels).save(path)
+        paths.append(path)
     return paths
 
 

@@ -51,6 +51,14 @@ def test_a_lesion_without_contrast_is_doubtful():
     )
 
 
+@pytest.mark.parametrize("colour", [(20, 140, 70), (40, 80, 190)])
+def test_a_green_or_blue_sticker_is_no_lesion(colour):
+    sticker = disc(110, 110, 50)
+    mask = np.where(sticker, 0.95, 0.05)
+    assert score_lesion(paint(sticker, colour), mask, sticker) == 0
+    assert score_lesion(paint(np.ones_like(sticker), colour), mask, sticker) == 0  # no skin is left
+
+
 def test_a_lesion_that_leaves_no_skin_is_as_sure_as_the_network():
     everywhere = np.ones((224, 224), bool)
     assert score_lesion(paint(everywhere, BROWN), np.full((224, 224), 0.8), everywhere) == pytest.approx(0.8)
