@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from tables import describe_machine, make_parser, print_table
+from tables import describe_machine, make_parser, print_table, require_readable
 
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.common.statistics.resampling import spread_rows
@@ -20,7 +20,7 @@ from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import MaskSet, load_masks
 from lentigo.images.held_images import hold_images
 from lentigo.images.photographs import read_image
-from lentigo.inference.lesions.detection import Detection, detect_images
+from lentigo.inference.lesions.detection import detect_images
 from lentigo.inference.lesions.mask_cleaning import Box
 from lentigo.inference.predictor import Predictor
 
@@ -44,9 +44,8 @@ def main() -> None:
     photographs = hold_images([pixels for pixels, _ in pairs])
     on_sticker = []
     boxes = 0
-    for found, (_, sticker) in zip(detect_images(predictor, photographs, {}), pairs, strict=True):
-        if not isinstance(found, Detection):
-            raise SystemExit(f"{found.image}: {found.reason}")
+    for result, (_, sticker) in zip(detect_images(predictor, photographs, {}), pairs, strict=True):
+        found = require_readable(result)
         shares = [measure_share(lesion.box, sticker) for lesion in found.lesions]
         boxes += len(shares)
         on_sticker.append(max(shares, default=0.0) > 0.5)
