@@ -47,6 +47,14 @@ def assessment(run, synthetic_lesions):
     return evaluate(run, synthetic_lesions, split="all")
 
 
+@pytest.fixture(scope="module")
+def warned(run, assessment, tmp_path_factory):
+    """The report of an assessment that left a photograph out: its HTML, and the folder of its figures."""
+    folder = tmp_path_factory.mktemp("figures")
+    with_problem = replace(assessment, problems=(Problem("broken.jpg", "not a photograph"),))
+    return write_report(open_bundle(run), with_problem, folder), folder
+
+
 def test_the_json_is_that_of_the_contract(assessment):
     answers = json.loads(json.dumps(assessment.to_json(), allow_nan=False))
     assert set(answers) >= KEYS
@@ -136,27 +144,26 @@ def test_the_refusals_own_error_rate_is_drawn(run, assessment, tmp_path, monkeyp
     assert marked == [expected]
 
 
-def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):
-    html = write_report(open_bundle(run), assessment, tmp_path)
+def test_the_report_holds_every_number_and_figure(assessment, warned):
+    html, folder = warned
     for name, value in assessment.to_json().items():
         if isinstance(value, float):
             assert f"{value:.3f}" in html, name
     assert html.count("<figure role") == html.count("<svg") == 5 and "http" not in html
     names = ("roc", "precision_recall", "confusion", "probabilities", "history")
-    assert {path.name for path in tmp_path.iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         f"{name}{end}" for name in names for end in (".png", ".svg")
     }
 
 
-def test_the_report_names_the_model_by_its_hash_and_no_path(run, assessment, tmp_path):
-    html = write_report(open_bundle(run), assessment, tmp_path)
+def test_the_report_names_the_model_by_its_hash_and_no_path(run, warned):
+    html, _ = warned
     assert open_bundle(run).card["files"]["model.onnx"] in html
     assert str(run) not in html
 
 
-def test_warnings_come_before_the_numbers(run, assessment, tmp_path):
-    warned = replace(assessment, problems=(Problem("broken.jpg", "not a photograph"),))
-    html = write_report(open_bundle(run), warned, tmp_path)
+def test_warnings_come_before_the_numbers(warned):
+    html, _ = warned
     assert 0 < html.index("could not be read") < html.index('class="tiles"')
 
 

@@ -51,3 +51,4 @@ def test_the_same_answers_gain_nothing(reserve):
     answers = answer(reserve, 1.0, 0)
     found = compare_logits(answers, answers, reserve)
     assert (found.gain.mean, found.gain.ci, found.gain.p) == (0.0, (0.0, 0.0), 1.0)
+    assert found.to_json()["gain"] == {"mean": 0.0, "ci": [0.0, 0.0], "p": 1.0}

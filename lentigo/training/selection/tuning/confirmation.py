@@ -52,7 +52,7 @@ class Confirmation:
             "n_malignant": self.n_malignant,
             "default": list(self.default),
             "best": list(self.best),
-            "gain": replace_nan(self.gain.to_json()),
+            "gain": replace_nan(self.gain.to_json() | {"p": self.gain.p}),
         }
 
 
