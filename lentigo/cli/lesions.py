@@ -59,16 +59,20 @@ def segment(
     as_json: Json = False,
 ) -> None:
     """Outlines the lesion of each photograph and measures it: size, border, asymmetry, colours."""
+    from lentigo.inference.opening import begin_opening
+
+    if mm_per_pixel is not None and scales is not None:
+        raise UsageError("--mm-per-pixel and --scales: expected one of them")
+    paths, count = find_inputs(images, whole=True)
+    opening = begin_opening(model, fp32=fp32, tta=tta, device=device, count=count)
+    # Imported while the graph is opened
     from lentigo.images.measures.scales import read_scales
     from lentigo.inference.lesions.segmentation import ENDINGS, segment_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.predictor import Predictor
 
-    if mm_per_pixel is not None and scales is not None:
-        raise UsageError("--mm-per-pixel and --scales: expected one of them")
-    paths, count = find_inputs(images, whole=True)
     files = name_files(list_readable(paths), out, *ENDINGS)
-    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=count)
+    predictor = Predictor(opening)
     scale = mm_per_pixel if scales is None else read_scales(scales)
     lesions = segment_images(predictor, paths, files, scale)
     print_results(lesions, format_lesion, count, as_json)
@@ -86,13 +90,17 @@ def detect(
     """Finds each lesion of close-ups and of overviews: boxes in pixels of the upright original, with
     P(malignant).
     """
+    from lentigo.inference.opening import begin_opening
+
+    paths, count = find_inputs(images, whole=True)
+    opening = begin_opening(model, fp32=fp32, device=device, count=count)
+    # Imported while the graph is opened
     from lentigo.inference.lesions.detection import ENDING, detect_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.predictor import Predictor
 
-    paths, count = find_inputs(images, whole=True)
     files = {} if out is None else name_files(list_readable(paths), out, ENDING)
-    predictor = Predictor(model, fp32=fp32, device=device, count=count)
+    predictor = Predictor(opening)
     detections = detect_images(predictor, paths, files)
     print_results(detections, format_detection, count, as_json)
 

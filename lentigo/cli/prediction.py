@@ -212,13 +212,17 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draws what in a photograph speaks for malignant, and what against."""
-    from lentigo.inference.predictor import Predictor
+    from lentigo.inference.opening import begin_opening
 
     paths, count = find_inputs(images, whole=True)
+    opening = begin_opening(model, fp32=fp32, count=count)
+    # Imported while the graph is opened
+    from lentigo.inference.predictor import Predictor
+
     # With --json the answer is the map itself, and nothing is drawn unless it is asked for
     if out is None and not as_json:
         out = name_explanation(list_readable(paths))
-    predictor = Predictor(model, fp32=fp32, count=count)
+    predictor = Predictor(opening)
     predictions: list[Prediction | Problem] = []
     stream = draw_explanations(predictor, paths, out, heatmaps=True)
     print_predictions(predictions, stream, count, as_json)
