@@ -1,8 +1,7 @@
-import cv2
 import numpy as np
 import pytest
 
-from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, count_inside, enlarge_mask, find_box
+from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
 
 Y, X = np.mgrid[:224, :224]
 
@@ -56,14 +55,3 @@ def test_a_box_is_around_what_is_there():
     mask = np.zeros((30, 40), bool)
     mask[5, 7], mask[20, 12] = True, True
     assert find_box(mask) == Box(7, 5, 6, 16)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_pixels_within_a_border_are_counted_from_the_border(seed):
-    noise = cv2.blur(np.random.default_rng(seed).random((60, 80)).astype(np.float32), (7, 7))
-    mask = (noise > np.median(noise)).astype(np.uint8)
-    borders, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    for border in borders:
-        drawn = np.zeros_like(mask)
-        cv2.drawContours(drawn, [border], -1, 1, cv2.FILLED)
-        assert count_inside(border) == drawn.sum()

@@ -60,8 +60,7 @@ def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
     large = []
     for border in borders:
         _, _, width, height = cv2.boundingRect(border)
-        # The rectangle is a bound that is cheaper to have
-        if width * height > min_pixels and count_inside(border) > min_pixels:
+        if width * height > min_pixels:  # a bound of its area, which is cheaper to have
             large.append(border)
     if len(large) != 1:
         return None
@@ -71,19 +70,6 @@ def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
     if np.count_nonzero(inside & mask) <= min_pixels:
         return None
     return inside
-
-
-def count_inside(border: np.ndarray) -> float:
-    """The pixels of a region with all that it encloses.
-
-    By the theorem of Pick (1899): the area of the polygon through the middles of its border's pixels, half of
-    these pixels, and one.
-
-    Args:
-        border: As OpenCV traces it, int (n, 1, 2), steps across, down or diagonal.
-    """
-    steps = np.abs(border - np.roll(border, 1, axis=0)).max(axis=2)
-    return cv2.contourArea(border) + float(steps.sum()) / 2 + 1
 
 
 def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:
