@@ -35,7 +35,14 @@ CROSSED_SIDES = list_crossed_sides()
 
 
 def find_hull(mask: np.ndarray) -> np.ndarray:
-    """Corners (x, y) of the convex hull of a mask, bool (height, width), in order; int (n, 2)."""
+    """Finds the convex hull of a mask.
+
+    Args:
+        mask: Bool (height, width), not empty.
+
+    Returns:
+        Its corners (x, y) in order, int (n, 2).
+    """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     pixels = cv2.convexHull(np.concatenate(contours))[:, 0]  # (n, 1, 2) -> (n, 2)
     # The four corners of each pixel
@@ -85,7 +92,14 @@ def measure_perimeter(mask: np.ndarray, blurred: np.ndarray | None = None) -> fl
 
 
 def blur_mask(mask: np.ndarray) -> np.ndarray:
-    """A mask, bool (height, width), with a margin all around and blurred a little; float32."""
+    """Blurs a mask a little, with a margin of `MARGIN` pixels all around.
+
+    Args:
+        mask: Bool (height, width).
+
+    Returns:
+        Float32 (height + 2 margins, width + 2 margins).
+    """
     wide = cv2.copyMakeBorder(
         mask.astype(np.float32), MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0
     )
