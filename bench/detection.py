@@ -31,8 +31,6 @@ from lentigo.inference.lesions.mask_cleaning import Box, find_box
 from lentigo.inference.lesions.search import SearchSettings
 from lentigo.inference.predictor import Predictor
 
-SKINS = 40  # composed pictures without a lesion
-
 
 def main() -> None:
     """Measures and prints."""
@@ -41,6 +39,7 @@ def main() -> None:
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
     parser.add_argument("--count", type=int, default=30, help="overviews")
+    parser.add_argument("--bare", type=int, default=40, help="composed pictures without a lesion")
     parser.add_argument(
         "--skins",
         help="masks whose photographs give the skin that the lesions are laid on, of the same split; else "
@@ -84,7 +83,7 @@ def main() -> None:
                 "skin alone",
                 predictor,
                 search,
-                save_all((draw_skin(composer, seed) for seed in range(SKINS)), Path(folder)),
+                save_all((draw_skin(composer, seed) for seed in range(options.bare)), Path(folder)),
             )
         )
     print(f"{predictor.name}, {predictor.session.precision}; {search}\n{describe_machine()}")

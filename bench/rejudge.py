@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import logit
-from tables import describe_machine, print_table
+from tables import describe_machine, print_table, require_readable
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_file
@@ -155,11 +155,8 @@ def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.
     images = np.concatenate([dataset.table["image"].to_numpy() for dataset in datasets])
     malignant = np.concatenate([dataset.malignant for dataset in datasets])
     rows = spread_rows(len(images), SAMPLE)
-    pixels = (image.pixels for image in stream_images(images[rows]) if isinstance(image, DecodedImage))
-    points = np.stack([answer[OUTPUT] for answer in session.stream(pixels)])
-    if len(points) != len(rows):
-        raise SystemExit("some of the known photographs cannot be read; expected all of them")
-    return points, malignant[rows]
+    pixels = (require_readable(image).pixels for image in stream_images(images[rows]))
+    return np.stack([answer[OUTPUT] for answer in session.stream(pixels)]), malignant[rows]
 
 
 def measure_no_lesions(session: Session, folder: str) -> np.ndarray:
