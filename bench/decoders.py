@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -41,6 +42,9 @@ def main() -> None:
     images = find_images(options.photos)
     chosen = images[:: max(1, len(images) // options.count)][: options.count]
     rows = []
+    if find_spec("simplejpeg") is None:
+        print("simplejpeg is not installed, and left out: pip install simplejpeg==1.9.0")
+        del DECODERS["simplejpeg"]
     for size in SIZES:
         count = LARGEST_COUNT if size == SIZES[-1] else len(chosen)
         files = [encode(path, size) for path in chosen[:count]]

@@ -21,8 +21,8 @@ import numpy as np
 import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
-from rejudge import rejudge
-from scipy.special import expit, logit, softmax
+from rejudge import move_prevalence, rejudge
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tables import describe_machine, print_table, require_readable
@@ -35,7 +35,6 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.diagnoses import measure_diagnoses
 from lentigo.images.photographs import stream_images
-from lentigo.inference.decisions.prevalence import shift_prevalence
 from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.bundle import (
     GRAPH,
@@ -247,43 +246,6 @@ def describe_decoders(first: Bundle, second: Bundle) -> dict | None:
         return entry
     joined = {"first": entry["architecture"], "share_of_the_first": MASK_SHARE}
     return {**forget_photographs(second.card["decoder"]), "joined": joined}
-
-
-def move_prevalence(folder: Path, prevalence: float) -> None:
-    """States the probabilities of a judged RUN for another share of malignant lesions.
-
-    The share among the photographs that it was judged on is an accident of their sources. Decisions stay as
-    they are: threshold and scores move with the probabilities.
-    """
-    bundle = open_bundle(folder)
-    before = bundle.card["prevalence"]
-
-    def move(probability: float | np.ndarray) -> np.ndarray:
-        return shift_prevalence(probability, before, prevalence)
-
-    reference = load_reference(folder / REFERENCE)
-    moved = replace(reference, benign=move(reference.benign), malignant=move(reference.malignant))
-    with write_whole(folder / REFERENCE) as temporary:
-        moved.save(temporary)
-    calibration = dict(bundle.card["calibration"])
-    calibration["intercept"] += float(logit(prevalence) - logit(before))
-    threshold = float(move(bundle.card["threshold"]))
-    validation = dict(bundle.card["metrics"]["validation"])
-    validation["threshold"] = threshold
-    validation["notes"] = [
-        *validation["notes"],
-        f"Brier score and ECE at the photographs' own share of malignant lesions, {before:.2f}; probabilities "
-        f"are stated for {prevalence:.2f}",
-    ]
-    card = {
-        **bundle.card,
-        "calibration": calibration,
-        "threshold": threshold,
-        "prevalence": prevalence,
-        "files": bundle.card["files"] | {REFERENCE: hash_file(folder / REFERENCE)},
-    }
-    whole = finish_bundle(Bundle(folder, card), {"validation": validation})
-    write_text(folder / MODEL_CARD, write_card(whole))
 
 
 def describe_network(bundle: Bundle, factor: float) -> dict:

@@ -31,6 +31,7 @@ from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.inference.decisions.calibration import Calibration
 from lentigo.inference.decisions.decision_rule import DecisionRule
 from lentigo.inference.decisions.operating_point import choose_threshold
+from lentigo.inference.decisions.prevalence import shift_prevalence
 from lentigo.inference.decisions.refusal import Reference, load_reference
 from lentigo.models.bundle import (
     ARTEFACT_HEAD,
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> None:
-    """Judges a RUN anew.
+    """Judges a RUN anew. Its probabilities stay stated for the share of malignant lesions that its card has.
 
     Args:
         folder: The RUN, which is changed.
@@ -102,14 +103,55 @@ def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> No
 
     threshold = choose_threshold(RULE, malignant, probability)
     card = describe(bundle, calibration, threshold, reference)
+    card["prevalence"] = float(malignant.mean())  # which the calibration has learned
     rule = DecisionRule(threshold, float(bundle.card["alpha"]), reference)
     validation = measure_validation(bundle.card["metrics"]["validation"], malignant, probability, rule)
     print_table(["validation", "before", "now"], compare(bundle.card["metrics"]["validation"], validation))
     whole = finish_bundle(Bundle(bundle.folder, card), {"validation": validation})
     write_text(bundle.folder / MODEL_CARD, write_card(whole))
+    move_prevalence(folder, bundle.card["prevalence"])
     print_table(
         ["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]]
     )
+
+
+def move_prevalence(folder: Path, prevalence: float) -> None:
+    """States the probabilities of a judged RUN for another share of malignant lesions.
+
+    The share among the photographs that it was judged on is an accident of their sources. Decisions stay as
+    they are: threshold and scores move with the probabilities.
+    """
+    bundle = open_bundle(folder)
+    before = bundle.card["prevalence"]
+    if before == prevalence:
+        return
+
+    def move(probability: float | np.ndarray) -> np.ndarray:
+        return shift_prevalence(probability, before, prevalence)
+
+    reference = load_reference(folder / REFERENCE)
+    moved = replace(reference, benign=move(reference.benign), malignant=move(reference.malignant))
+    with write_whole(folder / REFERENCE) as temporary:
+        moved.save(temporary)
+    calibration = dict(bundle.card["calibration"])
+    calibration["intercept"] += float(logit(prevalence) - logit(before))
+    threshold = float(move(bundle.card["threshold"]))
+    validation = dict(bundle.card["metrics"]["validation"])
+    validation["threshold"] = threshold
+    validation["notes"] = [
+        *validation["notes"],
+        f"Brier score and ECE at the photographs' own share of malignant lesions, {before:.2f}; probabilities "
+        f"are stated for {prevalence:.2f}",
+    ]
+    card = {
+        **bundle.card,
+        "calibration": calibration,
+        "threshold": threshold,
+        "prevalence": prevalence,
+        "files": bundle.card["files"] | {REFERENCE: hash_file(folder / REFERENCE)},
+    }
+    whole = finish_bundle(Bundle(folder, card), {"validation": validation})
+    write_text(folder / MODEL_CARD, write_card(whole))
 
 
 def take_head(folder: Path) -> None:
