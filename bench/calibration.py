@@ -201,13 +201,14 @@ def load_features(options: argparse.Namespace) -> tuple[PhotographSet, Photograp
     """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the
     training side.
     """
+    from lentigo.datasets.dataset import select_split
     from lentigo.datasets.manifests import load_dataset
     from lentigo.models.graphs.graph_weights import start_network
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.training.start.features import extract_features
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
-    dataset = load_dataset(options.source).of_split("train")
+    dataset = select_split(load_dataset(options.source), "train")
     order = np.random.default_rng(options.seed).permutation(len(dataset))
     to_learn = order[: options.photographs]
     fresh = order[options.photographs :][: options.fresh]

@@ -1,7 +1,7 @@
 """Two RUNs as one: their networks stand side by side in one graph, and a weighted mean of their logits
 answers.
 
-    python bench/join.py lentigo/models/bundled runs/weights --data sources.csv --not-lesions flowers \\
+    python bench/join.py runs/first runs/second --data sources.csv --not-lesions flowers \\
         --branch efficientnetlite2.npz --out runs/joined
 
 The first RUN gives the embedding and the features of the refusal. Where both have a decoder the mask is the
@@ -59,7 +59,7 @@ JOINED = ("logit", "heatmap")  # outputs that are weighted means
 MASK = "mask"
 MASK_SHARE = 0.25  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
-COPIED = (HISTORY, "LICENSE")
+COPIED = (HISTORY, "LICENSE")  # of the first RUN; only a packed one has a licence beside it
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def main() -> None:
     print(describe_machine())
     first = open_bundle(options.first)
     second = open_bundle(options.second)
+    for bundle in (first, second):
+        if "joined" in bundle.card:
+            raise SystemExit(f"{bundle.folder}: has two networks already; expected a RUN of one")
     dataset = load_dataset(options.data)
     judged = choose_judged(dataset, first, second)
     logits = [
@@ -143,8 +146,12 @@ def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Datas
     )
     rng = np.random.default_rng(0)
     rows = []
-    for number in range(len(DIAGNOSES)):
+    for number, diagnosis in enumerate(DIAGNOSES):
         of_diagnosis = rng.permutation(np.flatnonzero(training.diagnosis_numbers == number))
+        if not len(of_diagnosis):
+            raise SystemExit(
+                f"{dataset.name}: no training photograph of {diagnosis}; expected some of each diagnosis"
+            )
         rows.append(of_diagnosis[:MOST_EACH])
     training = training.take(np.concatenate(rows))
     embeddings = measure_embeddings(first, second, training)
@@ -197,7 +204,8 @@ def write_joined(
     with write_whole(out / GRAPH) as temporary:
         temporary.write_bytes(graph.SerializeToString())
     for name in COPIED:
-        (out / name).write_bytes((first.folder / name).read_bytes())
+        if (first.folder / name).is_file():
+            (out / name).write_bytes((first.folder / name).read_bytes())
     add_records(gather_learned(first), gather_learned(second)).write(out / LEARNED)
     reference = load_reference(first.folder / REFERENCE)
     scores = expit(logits)

@@ -58,6 +58,11 @@ def main() -> None:
         dataset = choose_photographs(run, options)
         with tempfile.TemporaryDirectory() as folder:
             rows += compare(run, dataset, Path(folder) if options.quantize else None)
+    if not rows:
+        raise SystemExit(
+            "nothing to compare with fp32; expected a processor that computes in bf16, a RUN with an int8 form, "
+            "or --quantize"
+        )
     print_table(COLUMNS, rows)
 
 

@@ -28,7 +28,7 @@ from lentigo.evaluation.scores.metrics import estimate_intervals, measure
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
-from lentigo.inference.decisions.calibration import Calibration
+from lentigo.inference.decisions.calibration import Calibration, read_calibration
 from lentigo.inference.decisions.decision_rule import DecisionRule
 from lentigo.inference.decisions.operating_point import choose_threshold
 from lentigo.inference.decisions.prevalence import shift_prevalence
@@ -133,8 +133,7 @@ def move_prevalence(folder: Path, prevalence: float) -> None:
     moved = replace(reference, benign=move(reference.benign), malignant=move(reference.malignant))
     with write_whole(folder / REFERENCE) as temporary:
         moved.save(temporary)
-    calibration = dict(bundle.card["calibration"])
-    calibration["intercept"] += float(logit(prevalence) - logit(before))
+    calibration = shift_calibration(read_calibration(bundle.card["calibration"]), before, prevalence)
     threshold = float(move(bundle.card["threshold"]))
     validation = dict(bundle.card["metrics"]["validation"])
     validation["threshold"] = threshold
@@ -145,13 +144,23 @@ def move_prevalence(folder: Path, prevalence: float) -> None:
     ]
     card = {
         **bundle.card,
-        "calibration": calibration,
+        "calibration": calibration.to_card(),
         "threshold": threshold,
         "prevalence": prevalence,
         "files": bundle.card["files"] | {REFERENCE: hash_file(folder / REFERENCE)},
     }
     whole = finish_bundle(Bundle(folder, card), {"validation": validation})
     write_text(folder / MODEL_CARD, write_card(whole))
+
+
+def shift_calibration(calibration: Calibration, before: float, after: float) -> Calibration:
+    """The map to probabilities for another share of malignant lesions: all log-odds move by one constant."""
+    if calibration.kind == "isotonic":
+        moved = shift_prevalence(np.array(calibration.values), before, after)
+        return replace(calibration, values=tuple(moved.tolist()))
+    kind = "platt" if calibration.kind == "none" else calibration.kind  # none has no intercept to move
+    intercept = calibration.intercept + float(logit(after) - logit(before))
+    return replace(calibration, kind=kind, intercept=intercept)
 
 
 def take_head(folder: Path) -> None:
@@ -179,6 +188,8 @@ def join_branch(path: Path, weights: str) -> None:
 def find_logits(bundle: Bundle, probability: np.ndarray) -> np.ndarray:
     """The logits behind calibrated probabilities, float (n,), by the calibration that the card has."""
     known = bundle.card["calibration"]
+    if known["kind"] == "none":
+        return logit(probability)
     if known["kind"] == "temperature":
         return known["temperature"] * logit(probability)
     if known["kind"] == "platt":

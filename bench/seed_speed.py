@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tables import describe_machine, make_parser, print_table
+from tables import describe_machine, make_parser, print_table, require_readable
 
 
 def main() -> None:
@@ -101,13 +101,15 @@ def time_keras(options: argparse.Namespace) -> float:
     import keras
     import numpy as np
 
+    from lentigo.datasets.dataset import select_split
     from lentigo.datasets.manifests import load_dataset
-    from lentigo.images.photographs import read_all
+    from lentigo.images.photographs import stream_images
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import build_network
 
-    dataset = load_dataset(options.data).of_split("train")
-    pixels = np.stack([image.pixels for image in read_all(dataset.table["image"])[0]])
+    dataset = select_split(load_dataset(options.data), "train")
+    images = stream_images(dataset.table["image"])
+    pixels = np.stack([require_readable(image).pixels for image in images])
     labels = dataset.malignant[:, None].astype("float32")
     order = np.random.default_rng(0).permutation(len(labels))
     held_out, rest = np.split(order, [len(order) // 5])

@@ -31,8 +31,9 @@ def main() -> None:
     answers = Predictor(options.run).predict(images)
     started = time.perf_counter()
     rows = []
+    step = max(1, options.count // STEPS)
     for number, _ in enumerate(answers, 1):
-        if number % (options.count // STEPS) == 0:
+        if number % step == 0:
             rows.append([number, number / (time.perf_counter() - started), resident_mebibytes()])
     print(describe_machine())
     print_table(["photographs", "a second, so far", "resident memory, MiB"], rows)
