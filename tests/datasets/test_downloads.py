@@ -315,7 +315,7 @@ def test_an_archive_that_is_down_is_not_asked_for_every_photograph(out):
 
 
 def test_an_error_of_a_thread_that_nobody_foresaw_is_not_swallowed(server, out, monkeypatch):
-    monkeypatch.setattr("lentigo.datasets.archive.downloads.measure_image", lambda path: 1 / 0)
+    monkeypatch.setattr("lentigo.datasets.archive.file_fetching.measure_image", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         get(server, out)
     assert hidden(out) == []
