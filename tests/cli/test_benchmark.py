@@ -1,6 +1,7 @@
 """`lentigo bench`: what it prints of measurements, and once, in `make check`, the measurements themselves."""
 
 import json
+from pathlib import Path
 
 import pytest
 from json_schemas import hold_schema
@@ -65,6 +66,16 @@ def test_a_command_is_timed_with_its_processor_time():
 def test_a_command_that_fails_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"lentigo predict .* failed"):
         time_command(["predict", str(tmp_path / "none.jpg")])
+
+
+def test_the_other_version_runs_from_within_a_checkout_of_this_one(tmp_path, monkeypatch):
+    package = tmp_path / "before" / "lentigo"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text("raise SystemExit('the version before')")
+    monkeypatch.chdir(Path(__file__).parents[2])  # Python looks into the working folder first
+    with pytest.raises(ModelError, match="the version before"):
+        time_command(["info"], package.parent)
 
 
 def test_a_command_that_takes_too_long_is_ended_and_named():

@@ -74,7 +74,8 @@ def make_environment(tree: str | Path | None) -> dict[str, str]:
         tree: A folder that holds another version of the package `lentigo`; None for this one.
     """
     folder = Path(tree) if tree is not None else Path(__file__).parents[3]  # above lentigo/cli/benchmark
-    return os.environ | {"PYTHONPATH": str(folder.absolute())}
+    # Without a safe path, Python would look into the working folder first, which may be a checkout itself
+    return os.environ | {"PYTHONPATH": str(folder.absolute()), "PYTHONSAFEPATH": "1"}
 
 
 def time_command(words: Sequence[str], tree: str | Path | None = None, timeout: float = MAX_SECONDS) -> Timed:
