@@ -40,13 +40,15 @@ def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE)
         colour: RGB, 0 to 255.
     """
     width = max(MIN_LINE_PIXELS, max(mask.shape) * LINE_WIDTH)
-    distance = measure_distance(mask, width)
-    # Opacity of line and halo, 0 to 1, (height, width, 1), with soft edges of a pixel
-    line = np.clip(width - distance + 0.5, 0, 1)[..., None]
-    halo = np.clip(HALO_REACH * width - distance + 0.5, 0, 1)[..., None]
-    darkened = image + HALO_OPACITY * halo * (HALO - image)
-    painted = darkened + line * (colour - darkened)
-    return Image.fromarray(np.uint8(np.round(painted)))
+    rows, columns, distance = measure_distances(mask, width)
+    # Opacity of line and halo, 0 to 1, (n, 1), with soft edges of a pixel
+    line = np.clip(width - distance + 0.5, 0, 1)[:, None]
+    halo = np.clip(HALO_REACH * width - distance + 0.5, 0, 1)[:, None]
+    pixels = image[rows, columns]
+    darkened = pixels + HALO_OPACITY * halo * (HALO - pixels)
+    drawn = image.copy()
+    drawn[rows, columns] = np.round(darkened + line * (colour - darkened))
+    return Image.fromarray(drawn)
 
 
 def enlarge_small(image: Image.Image) -> Image.Image:
@@ -64,21 +66,42 @@ def enlarge_small(image: Image.Image) -> Image.Image:
     return ImageOps.scale(image, MIN_SIDE / longer, Image.Resampling.BICUBIC)
 
 
-def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
-    """About the distance of each pixel from the border of a mask, in pixels, as far as a line of that width
-    needs it.
+def measure_distances(mask: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """About the distance from the border of a mask, in pixels, of the pixels that a line of that width needs.
 
     Args:
         mask: Bool (height, width).
         width: Of the line, in pixels.
+
+    Returns:
+        Rows, columns and distances of these pixels, (n,) each.
     """
     # With a margin, so that a lesion that the edge cuts off has a line there too
-    padded = Image.fromarray(np.uint8(255 * np.pad(mask, 1)))
-    blurred = np.asarray(padded.filter(ImageFilter.GaussianBlur(width)), np.float32)[1:-1, 1:-1] / 255
-    slope = np.hypot(*np.gradient(blurred)) if min(mask.shape) > 1 else np.zeros(mask.shape)
+    padded = Image.fromarray(np.pad(mask, 1).view(np.uint8) * np.uint8(255))
+    blurred = np.asarray(padded.filter(ImageFilter.GaussianBlur(width)))[1:-1, 1:-1]
+    # Beside the border the blurred mask is all or nothing, and most pixels lie there
+    rows, columns = np.nonzero((blurred > 0) & (blurred < 255))
+    blurred = blurred.astype(np.float32) / 255
+    slope = np.hypot(*measure_slopes(blurred, rows, columns))
+    near = slope > 0.02 / width
+    rows, columns = rows[near], columns[near]
     # Where the blurred mask is one half lies the border; its slope tells how far away that is
-    far = np.full(mask.shape, np.inf)
-    return np.divide(np.abs(blurred - 0.5), slope, out=far, where=slope > 0.02 / width)
+    return rows, columns, np.abs(blurred[rows, columns] - 0.5) / slope[near]
+
+
+def measure_slopes(
+    values: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slopes down and across at some places, as `numpy.gradient` has them everywhere."""
+    last_row, last_column = values.shape[0] - 1, values.shape[1] - 1
+    above = np.maximum(rows - 1, 0)
+    below = np.minimum(rows + 1, last_row)
+    left = np.maximum(columns - 1, 0)
+    right = np.minimum(columns + 1, last_column)
+    # At the edge a pixel has one neighbour alone
+    down = (values[below, columns] - values[above, columns]) / np.maximum(below - above, 1)
+    across = (values[rows, right] - values[rows, left]) / np.maximum(right - left, 1)
+    return down, across
 
 
 def save_image(image: Image.Image, path: Path, **options: Any) -> None:
