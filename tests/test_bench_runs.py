@@ -30,6 +30,7 @@ ALONE = [  # programs that need no photographs
 SOURCES = "sources.py photographs --out sources.csv --masks masks.csv"
 ON_PHOTOGRAPHS = [
     "artefacts.py drawn --model bundled --sample 4",
+    "audit_speed.py sources.csv --counts 8",
     "calibration.py decisions runs/bundled",
     f"contamination.py --data {SETS} --count 1 --queries 2 --table photographs/phone/manifest.csv=photographs/phone",
     "decoders.py few --count 1",
@@ -46,6 +47,7 @@ ON_PHOTOGRAPHS = [
     "similar_cases.py --data photographs/ham10000",
     "skin_tones.py photographs/phone",
     "steps.py few --count 2 --rounds 1",
+    f"stickers.py bundled {PAIRS} --split train --most 3",
     "stream.py bundled few --count 5",
 ]
 WEIGHTS = (
@@ -54,6 +56,7 @@ WEIGHTS = (
 )
 ON_RUNS = [
     "by_source.py sources.csv --of runs/first --models bundled",
+    "covered.py sources.csv --of runs/first --models bundled --most 4",
     "decoder_shares.py runs/bundled runs/first --most 1",
     "input_sizes.py runs/first --data sources.csv --sizes 64",
     "join.py runs/seed runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/joined",
