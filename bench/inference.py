@@ -18,10 +18,13 @@ def main() -> None:
     )
     options = parser.parse_args()
     from lentigo.images.listing import find_images
-    from lentigo.inference.performance.benchmark import measure_machine
+    from lentigo.inference.performance.benchmark import Benchmark, list_machine_steps
     from lentigo.models.bundle import open_bundle
 
-    result = measure_machine(open_bundle(options.run), find_images(options.photos))
+    bundle = open_bundle(options.run)
+    result = Benchmark(bundle.name)
+    for step in list_machine_steps(bundle, find_images(options.photos)).values():
+        result = step(result)
     print(describe_machine())
     print_table(*result.tabulate_rates())
     print_table(*result.tabulate_times())

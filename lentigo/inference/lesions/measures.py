@@ -22,7 +22,6 @@ from lentigo.inference.lesions.shapes import (
     measure_diameter,
     measure_irregularity,
 )
-from lentigo.inference.notebooks.notebook_tables import format_number
 
 # SRGB of the six colours of the ABCD rule of dermatoscopy, as they come out in photographs: chosen by eye,
 # see docs/segmentation.md
@@ -166,28 +165,3 @@ def measure_spread(lab: np.ndarray) -> float:
     10.0
     """
     return float(np.sqrt(lab.var(axis=0).sum()))
-
-
-def show_measures(measures: Measures | None) -> dict[str, str]:
-    """Gives the cells of a notebook's table.
-
-    Args:
-        measures: Of a lesion; None where none was found.
-
-    Returns:
-        HTML by column.
-    """
-    if measures is None:
-        return {"lesion": "none found", "border, asymmetry": "", "colours": ""}
-    size = format_number(measures.diameter_px, ".0f", "px")
-    if measures.diameter_mm is not None:
-        size += f" = {format_number(measures.diameter_mm, '.1f', 'mm')}"
-    cut_off = "<br>cut off by the edge" if measures.cut_off else ""
-    return {
-        "lesion": f"diameter {size}<br>{measures.area_share:.0%} of the photograph{cut_off}",
-        "border, asymmetry": (
-            f"irregularity {format_number(measures.border_irregularity, '.2f')}<br>"
-            f"asymmetry {format_number(measures.asymmetry, '.2f')}"
-        ),
-        "colours": "<br>".join(measures.colours),
-    }

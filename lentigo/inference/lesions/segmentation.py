@@ -21,9 +21,9 @@ from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box, scale_box
-from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours, show_measures
+from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
-from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
+from lentigo.inference.notebooks.notebook_tables import show_measures, show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, collect_results
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import PurePath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lentigo.images.problems import Problem
 from lentigo.inference.notebooks.thumbnails import embed_jpeg
+
+if TYPE_CHECKING:
+    from lentigo.inference.lesions.measures import Measures
 
 MAX_ROWS = 50  # of a table: a notebook keeps what it shows in its file
 MAX_PROBLEMS = 10  # that are listed below a table
@@ -171,3 +174,28 @@ def format_number(value: float | None, form: str = ".3g", unit: str = "") -> str
     if value is None:
         return "-"
     return f"{value:{form}} {unit}".rstrip()
+
+
+def show_measures(measures: Measures | None) -> dict[str, str]:
+    """Gives the cells of a notebook's table.
+
+    Args:
+        measures: Of a lesion; None where none was found.
+
+    Returns:
+        HTML by column.
+    """
+    if measures is None:
+        return {"lesion": "none found", "border, asymmetry": "", "colours": ""}
+    size = format_number(measures.diameter_px, ".0f", "px")
+    if measures.diameter_mm is not None:
+        size += f" = {format_number(measures.diameter_mm, '.1f', 'mm')}"
+    cut_off = "<br>cut off by the edge" if measures.cut_off else ""
+    return {
+        "lesion": f"diameter {size}<br>{measures.area_share:.0%} of the photograph{cut_off}",
+        "border, asymmetry": (
+            f"irregularity {format_number(measures.border_irregularity, '.2f')}<br>"
+            f"asymmetry {format_number(measures.asymmetry, '.2f')}"
+        ),
+        "colours": "<br>".join(measures.colours),
+    }

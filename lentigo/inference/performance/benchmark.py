@@ -207,26 +207,6 @@ def list_machine_steps(
     return steps
 
 
-def measure_machine(
-    bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing
-) -> Benchmark:
-    """Takes all steps of `list_machine_steps`.
-
-    Args:
-        bundle: As there.
-        images: As there.
-        keras: As there.
-        progress: As there.
-
-    Raises:
-        ModelError: As there, or a step fails.
-    """
-    result = Benchmark(bundle.name)
-    for step in list_machine_steps(bundle, images, keras=keras, progress=progress).values():
-        result = step(result)
-    return result
-
-
 def time_contenders(
     bundle: Bundle,
     pixels: list[np.ndarray],
