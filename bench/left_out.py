@@ -9,6 +9,10 @@ without what it does against shortcuts: each photograph as often as another, mil
 other skin. A fold that is done is not trained again.
 
 The networks are measured at the size of the views that they have learned from.
+
+`--beside runs/first` answers what two networks of which neither knows the source say together: the mean of
+both logits, by the share of the first. A photograph is left out where the first has learned from it, or from
+another of its lesion or patient.
 """
 
 from __future__ import annotations
@@ -19,14 +23,19 @@ from pathlib import Path
 
 import numpy as np
 from input_sizes import measure_at
+from join import SHARES
+from packing import gather_learned
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
 from weights import RECIPE
 
 from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
-from lentigo.models.bundle import CARD, open_bundle
+from lentigo.models.bundle import CARD, Bundle, open_bundle
+from lentigo.models.exports.agreement import measure_logits
+from lentigo.models.runtime import Session
 from lentigo.training.holdout import list_holdouts
 from lentigo.training.recipes import BEST, Recipe
 from lentigo.training.training_set import LeakPolicy
@@ -69,13 +78,14 @@ def main() -> None:
         "--folds", type=read_fold, nargs="+", default=FOLDS, help="sources left out together: phone+isic2020"
     )
     parser.add_argument("--out", type=Path, required=True, help="a folder for the RUNs")
+    parser.add_argument("--beside", help="a RUN that has learned from none of these sources")
     options = parser.parse_args()
     print(describe_machine())
     dataset = load_dataset(options.data)
     rows = []
     for recipe in options.recipes:
         for sources in options.folds:
-            run = options.out / f"{recipe}_without_{'_'.join(sources)}"
+            run = options.out / name_run(recipe, sources)
             if not (run / CARD).is_file():
                 train_without(sources, run, RECIPES[recipe], options)
             for name, holdout in list_holdouts(dataset, sources).items():
@@ -85,11 +95,18 @@ def main() -> None:
     for recipe in options.recipes:
         mean = np.mean([row[4] for row in rows if row[1] == recipe])
         print(f"{recipe}: mean AUROC {mean:.3f}")
+    if options.beside:
+        measure_beside(options, open_bundle(options.beside), dataset)
 
 
 def read_fold(text: str) -> tuple[str, ...]:
     """The sources of a fold, written with a plus between them."""
     return tuple(text.split("+"))
+
+
+def name_run(recipe: str, sources: tuple[str, ...]) -> str:
+    """The folder of a training that leaves out some sources."""
+    return f"{recipe}_without_{'_'.join(sources)}"
 
 
 def train_without(sources: tuple[str, ...], run: Path, recipe: Recipe, options: argparse.Namespace) -> None:
@@ -125,6 +142,42 @@ def measure_run(run: Path, holdout: Dataset) -> list:
     scores, intervals = measure_scores(holdout.malignant, probability, called, holdout.groups)
     low, high = intervals["auroc"]
     return [len(holdout), holdout.malignant.sum(), scores["auroc"], f"{low:.3f} to {high:.3f}"]
+
+
+def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset) -> None:
+    """Prints the AUROC of the weighted mean of two networks' logits: a row for each share of the first."""
+    unknown = take_unknown(first, dataset)
+    session = Session(first.graph, precision="f32")
+    columns = {}
+    for recipe in options.recipes:
+        for sources in options.folds:
+            second = open_bundle(options.out / name_run(recipe, sources))
+            for name, holdout in list_holdouts(unknown, sources).items():
+                first_logits = measure_logits(session, holdout.table["image"]).ravel()
+                second_logits = measure_at(second, holdout, VIEW_SIZE)
+                title = f"{name} ({len(holdout)}, {holdout.malignant.sum()} malignant), {recipe}"
+                columns[title] = rank_shares(first_logits, second_logits, holdout.malignant)
+    rows = []
+    for share, *aurocs in zip(SHARES, *columns.values()):
+        rows.append([share, *aurocs, np.mean(aurocs)])
+    print_table([f"share of {first.name}", *columns, "mean"], rows)
+
+
+def take_unknown(first: Bundle, dataset: Dataset) -> Dataset:
+    """The photographs of those lesions and patients that a RUN has not learned from."""
+    recognised = gather_learned(first).recognise(list(dataset.table["image"]), dataset.digests)
+    learned = np.array([found is not None and found.split == "train" for found in recognised])
+    groups = dataset.groups
+    return dataset.take(~np.isin(groups, groups[learned]))
+
+
+def rank_shares(first: np.ndarray, second: np.ndarray, malignant: np.ndarray) -> list[float]:
+    """The AUROC of the mean of two logits, each in its own spread, for each of `SHARES`."""
+    aurocs = []
+    for share in SHARES:
+        mean = share * first / np.std(first) + (1 - share) * second / np.std(second)
+        aurocs.append(float(roc_auc_score(malignant, mean)))
+    return aurocs
 
 
 if __name__ == "__main__":
