@@ -12,7 +12,7 @@ from typing import Unpack
 
 import numpy as np
 
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, UsageError
 from lentigo.images.held_images import ImageSource
 from lentigo.images.photographs import DecodedImage, collect_pixels, stream_images
 from lentigo.images.problems import Problem
@@ -57,7 +57,15 @@ class Predictor:
         count: int | None = None,
         **settings: Unpack[SettingFields],
     ):
-        opening = model if isinstance(model, OpeningModel) else begin_opening(model, count=count, **settings)
+        if not isinstance(model, OpeningModel):
+            opening = begin_opening(model, count=count, **settings)
+        elif count is None and not settings:
+            opening = model
+        else:
+            raise UsageError(
+                f"{model.bundle.folder}: is being opened with settings already; expected none beside it: give "
+                "them to begin_opening"
+            )
         self.settings = opening.settings
         self.bundle = opening.bundle
         self.views = opening.views

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.errors import ModelError
+from lentigo.errors import DataError, ModelError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.heads import build_head
 from lentigo.training.loop.stage_runs import find_best_epoch, run_stages, select_last_stage
@@ -201,8 +201,14 @@ def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
         The cross-entropy `val_loss`, the accuracy at 0.5 `val_accuracy`, and `val_auroc`.
 
     Raises:
+        DataError: Only one class is there.
         ModelError: A logit is no number.
     """
+    if len(np.unique(malignant)) < 2:
+        raise DataError(
+            f"validation: all {len(malignant)} photographs are of one class; expected both, which the AUROC "
+            "needs: choose a larger validation split"
+        )
     finite = np.isfinite(logits)
     if not finite.all():
         raise ModelError(

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from lentigo.errors import DataError, ModelError
+from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.listing import collect_images
 from lentigo.images.photographs import read_all
 from lentigo.images.problems import Problem
+from lentigo.inference.opening import begin_opening
 from lentigo.inference.prediction import predict
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
@@ -200,3 +201,10 @@ def test_a_predictor_can_be_pickled(run, paths):
     assert [a.probability for a in copy.predict(paths[:3])] == [
         a.probability for a in predictor.predict(paths[:3])
     ]
+
+
+def test_settings_beside_a_run_that_is_being_opened_are_refused(toy_run):
+    opening = begin_opening(toy_run(), tta=True)
+    assert Predictor(opening).settings.tta
+    with pytest.raises(UsageError, match="is being opened with settings already; expected none beside it"):
+        Predictor(opening, tta=False)

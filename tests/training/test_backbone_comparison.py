@@ -190,8 +190,8 @@ def test_the_whole_network_is_compared_on_one_split_a_seed(synthetic_lesions, we
 
 
 @pytest.mark.check
-@pytest.mark.parametrize("name", BACKBONES)
-def test_the_cost_of_each_backbone_is_measured_without_weights(name, tmp_path):
+@pytest.mark.parametrize("name", ["densenet121", "resnet50", "nasnetmobile", "efficientnetlite2"])
+def test_the_cost_of_a_backbone_of_each_family_is_measured_without_weights(name, tmp_path):
     cost = backbone_costs.measure_costs([BACKBONES[name]], tmp_path)[name]
     assert (
         cost.multiplications > 50e6

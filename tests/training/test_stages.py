@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lentigo.errors import ModelError, UsageError
+from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.training.heads import LabelledFeatures, score_head, score_logits
 from lentigo.training.loop.epochs import order_rows
 from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
@@ -40,6 +40,12 @@ def test_a_training_that_diverges_says_which_rate_to_lower(sample):
 def test_logits_that_are_no_numbers_are_named():
     with pytest.raises(ModelError, match="1 of 3 validation photographs have a logit that is no number"):
         score_logits(np.array([0.5, np.nan, 1.0]), np.array([0, 1, 1]))
+
+
+def test_a_validation_of_one_class_is_named(sample):
+    held_out = np.arange(60) % 4 == 0
+    with pytest.raises(DataError, match="validation: all 15 photographs are of one class; expected both"):
+        score_head(RECIPE, sample, held_out)
 
 
 def test_a_rate_without_end_is_no_rate():
