@@ -61,6 +61,7 @@ MALIGNANT = "#c8553d"
 ACCENT = "#37474f"
 GREY = "#b0bec5"
 DOTS_PER_INCH = 144
+COMPRESS_LEVEL = 3  # of a PNG: half of the time that 6 takes, for a tenth more bytes
 CSS_PIXELS_PER_INCH = 96
 FONT_SIZE = 10  # points, of all words in a figure
 BAND_OPACITY = 0.18  # of a 95 % interval
@@ -108,7 +109,8 @@ def tidy_axes(axes: Any, title: str, x: str, y: str) -> None:
         x: The label below.
         y: The label at the side.
     """
-    axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold")
+    # At a given height: to look for ticks and labels above, of which there are none, took a tenth of a figure
+    axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold", y=1.0)
     axes.set_xlabel(x, fontsize=FONT_SIZE)
     axes.set_ylabel(y, fontsize=FONT_SIZE)
     axes.tick_params(labelsize=FONT_SIZE)
@@ -132,7 +134,8 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     figure.set_dpi(DOTS_PER_INCH)
     with write_whole(path) as temporary:
         # `figure.savefig` would draw it twice, the first time for a layout that drawing makes anyway
-        FigureCanvasAgg(figure).print_png(temporary)
+        canvas = FigureCanvasAgg(figure)
+        canvas.print_png(temporary, pil_kwargs={"compress_level": COMPRESS_LEVEL})
     return Path(path)
 
 

@@ -362,6 +362,17 @@ def test_train_speaks_json_and_says_nothing_else(trained):
     assert (trained / "stderr.txt").read_text() == ""
 
 
+@pytest.mark.check
+def test_a_training_in_a_process_of_its_own_says_nothing_else(synthetic_lesions, weight_file, tmp_path):
+    """TensorFlow writes past Python, and most of it when it is imported."""
+    recipe = ["--recipe", "seed", "--backbone", "mobilenetv3small", "--epochs", "1"]
+    places = [synthetic_lesions, "--out", tmp_path / "run", "--weights", weight_file("mobilenetv3small")]
+    command = [sys.executable, "-m", "lentigo", "train", *map(str, places), *recipe, "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0 and result.stderr == ""
+    assert json.loads(result.stdout)["run"] == str(tmp_path / "run")
+
+
 def test_export_fills_an_empty_folder_and_says_how_far_the_answers_differ(lentigo, run, tmp_path):
     out = tmp_path / "lesions"
     out.mkdir()
@@ -603,7 +614,7 @@ def test_a_caller_that_completes_nothing_is_one_line(tmp_path):
 def test_info_says_what_a_run_is(lentigo, run):
     facts = json.loads(lentigo("info", run, "--json").stdout)
     assert (
-        facts["backbone"] == "mobilenetv2"
+        facts["backbone"] == "mobilenetv3small"
         and facts["folder"] == str(run)
         and "validation" in facts["results"]
     )

@@ -15,15 +15,12 @@ from lentigo.duplicates.searches import search_duplicates, searches_folder
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 
-@pytest.fixture
-def images(tmp_path, monkeypatch):
-    """Eight photographs, with a cache of their own: four lesions, a mirrored copy, the same file twice, one
-    blank, one unreadable.
-    """
-    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "photos"
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Eight photographs: four lesions, a mirrored copy, the same file twice, one blank, one unreadable."""
+    folder = tmp_path_factory.mktemp("drawn")
     for label in ("benign", "malignant"):
-        (folder / label).mkdir(parents=True)
+        (folder / label).mkdir()
         for number in range(2):
             Image.fromarray(draw_synthetic_lesion(label, number).image).save(folder / label / f"{number}.png")
     Image.fromarray(draw_synthetic_lesion("benign", 0).image[:, ::-1]).save(folder / "benign" / "flipped.png")
@@ -31,6 +28,13 @@ def images(tmp_path, monkeypatch):
     Image.new("RGB", (224, 224), "white").save(folder / "benign" / "blank.png")
     (folder / "malignant" / "bad.jpg").write_bytes(b"no photograph")
     return folder
+
+
+@pytest.fixture
+def images(drawn, tmp_path, monkeypatch):
+    """A copy of `drawn`, with a cache of its own."""
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
+    return shutil.copytree(drawn, tmp_path / "photos")
 
 
 def search(folder, **options):

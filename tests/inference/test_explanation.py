@@ -31,7 +31,7 @@ def lentigo(*words):
 @pytest.fixture(scope="module")
 def head(run):
     """The head of that RUN."""
-    return open_network(run / "model.keras", BACKBONES["mobilenetv2"]).head
+    return open_network(run / "model.keras", BACKBONES["mobilenetv3small"]).head
 
 
 def compute_head(head, x):

@@ -134,7 +134,7 @@ def test_a_loaded_model_gives_probabilities_embeddings_and_predictions(run, path
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     np.testing.assert_allclose(probabilities[:, 1], [one.probability for one in predictions], atol=1e-6)
     embedding = model.embed(np.stack([model.preprocess(image)[0] for image in pixels]))
-    assert embedding.shape == (3, 1280) and embedding.dtype == np.float32
+    assert embedding.shape == (3, 576) and embedding.dtype == np.float32
     np.testing.assert_allclose(model.session.run(model.preprocess(paths))["embedding"], embedding, atol=1e-3)
 
 

@@ -144,7 +144,7 @@ def test_a_card_that_is_nested_too_deeply_is_one_line(tmp_path):
 def test_a_run_says_what_it_is(run):
     facts = describe_bundle(open_bundle(run))
     assert (
-        facts["backbone"] == "mobilenetv2"
+        facts["backbone"] == "mobilenetv3small"
         and 0 < facts["threshold"] < 1
         and facts["recipe"]["name"] == "seed"
         and facts["results"]

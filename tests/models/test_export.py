@@ -64,8 +64,8 @@ def test_every_format_answers_as_the_keras_model_does(run, out, name):
     assert artefact.largest_difference < 1e-4 and max(artefact.deviations.values()) < 1e-3
     assert artefact.photographs >= 16 and artefact.megabytes > 1
     answers = FORMATS[name].run(artefact.path, PIXELS)
-    expected = {"logit": (3, 1), "embedding": (3, 1280), "heatmap": (3, 7, 7)} | (
-        {} if name in SLOW else {"middle": (3, 128)}
+    expected = {"logit": (3, 1), "embedding": (3, 576), "heatmap": (3, 7, 7)} | (
+        {} if name in SLOW else {"middle": (3, 80)}
     )
     assert {key: value.shape for key, value in answers.items()} == expected
 

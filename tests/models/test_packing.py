@@ -89,7 +89,7 @@ def test_a_run_without_picture_hashes_gets_them_when_it_is_packed(run, tmp_path)
 def test_what_info_says_of_it(packed):
     facts = describe_bundle(packed)
     assert (
-        facts["backbone"] == "mobilenetv2"
+        facts["backbone"] == "mobilenetv3small"
         and facts["licence"] == "for research"
         and 1 < facts["megabytes"] < 20
     )
@@ -97,7 +97,7 @@ def test_what_info_says_of_it(packed):
 
 
 def test_training_starts_from_its_trunk(packed, image):
-    network = start_network(BACKBONES["mobilenetv2"], packed.folder, seed=3)
+    network = start_network(BACKBONES["mobilenetv3small"], packed.folder, seed=3)
     pixels = read_image(image).pixels[None]
     embedding = Predictor(packed, fp32=True).session.run(pixels)["embedding"]
     assert np.allclose(
@@ -108,7 +108,7 @@ def test_training_starts_from_its_trunk(packed, image):
 def test_another_backbone_is_refused_with_the_cure(packed):
     with pytest.raises(
         ModelError,
-        match=r"has the backbone mobilenetv2, expected densenet121; add --backbone mobilenetv2",
+        match=r"has the backbone mobilenetv3small, expected densenet121; add --backbone mobilenetv3small",
     ):
         start_network(BACKBONES["densenet121"], packed.folder)
 

@@ -16,11 +16,23 @@ from lentigo.models import compilation
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle
 from lentigo.models.compilation import choose_precision
 from lentigo.models.engine import openvino
+from lentigo.models.graphs.onnx_graph import save_onnx
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import build_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session, open_session
 
 opset = openvino.opset13
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 224, 224, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def graph(toy_backbone, weight_file, tmp_path_factory):
+    """The graph of a network with five convolutions, as a RUN would hold it."""
+    path = tmp_path_factory.mktemp("graph") / GRAPH
+    save_onnx(build_export_model(build_network(BACKBONES["toy"], weight_file("toy"))), path)
+    return path
 
 
 @pytest.fixture
@@ -38,9 +50,9 @@ def with_card(bundle, **entries):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 8])
-def test_the_size_of_a_batch_changes_no_answer(run, batch):
-    alone = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS)
-    together = Session(run / GRAPH, precision="f32", batch=batch).run(PIXELS)
+def test_the_size_of_a_batch_changes_no_answer(graph, batch):
+    alone = Session(graph, precision="f32", batch=1).run(PIXELS)
+    together = Session(graph, precision="f32", batch=batch).run(PIXELS)
     for name, values in alone.items():
         np.testing.assert_allclose(together[name], values, rtol=1e-4, atol=1e-5)
 
@@ -99,11 +111,11 @@ def own_cache(tmp_path, monkeypatch):
     return cache_folder() / "compiled"
 
 
-def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
-    first = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
+def test_a_compiled_graph_is_kept_and_recalled(graph, own_cache, monkeypatch):
+    first = Session(graph, precision="f32", batch=1).run(PIXELS[:1])
     assert len(list(own_cache.glob("*.blob"))) == 1
     monkeypatch.setattr(compilation, "compile_graph", lambda *_: pytest.fail("compiled again"))
-    again = Session(run / GRAPH, precision="f32", batch=1)
+    again = Session(graph, precision="f32", batch=1)
     np.testing.assert_array_equal(again.run(PIXELS[:1])["logit"], first["logit"])
     assert again.names == list(first)
 
@@ -111,41 +123,41 @@ def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
 @pytest.mark.parametrize(
     "damage", [lambda blob: blob[: len(blob) // 2], lambda blob: b"", lambda blob: b"no graph at all" * 1000]
 )
-def test_a_torn_or_foreign_compiled_graph_is_made_again(run, own_cache, damage):
-    expected = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
+def test_a_torn_or_foreign_compiled_graph_is_made_again(graph, own_cache, damage):
+    expected = Session(graph, precision="f32", batch=1).run(PIXELS[:1])
     (blob,) = own_cache.glob("*.blob")
     whole = blob.read_bytes()
     blob.write_bytes(damage(whole))
     np.testing.assert_array_equal(
-        Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])["logit"], expected["logit"]
+        Session(graph, precision="f32", batch=1).run(PIXELS[:1])["logit"], expected["logit"]
     )
     assert len(blob.read_bytes()) == pytest.approx(len(whole), rel=0.01)  # OpenVINO's differ by a few bytes
 
 
-def test_a_compiled_graph_whose_bytes_changed_is_not_taken(run, own_cache):
+def test_a_compiled_graph_whose_bytes_changed_is_not_taken(graph, own_cache):
     """OpenVINO takes it as it is, and answers otherwise."""
-    expected = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
+    expected = Session(graph, precision="f32", batch=1).run(PIXELS[:1])
     (blob,) = own_cache.glob("*.blob")
     whole = bytearray(blob.read_bytes())
     middle = len(whole) // 2
     whole[middle : middle + 4096] = bytes(4096)
     blob.write_bytes(whole)
-    again = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
+    again = Session(graph, precision="f32", batch=1).run(PIXELS[:1])
     np.testing.assert_array_equal(again["logit"], expected["logit"])
 
 
-def test_a_cache_that_cannot_be_written_stops_no_one(run, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_stops_no_one(graph, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
     with pytest.warns(CacheWarning, match="set LENTIGO_CACHE"):
-        session = Session(run / GRAPH, precision="f32", batch=1)
+        session = Session(graph, precision="f32", batch=1)
     assert session.run(PIXELS[:1])["logit"].shape == (1, 1)
 
 
-def test_only_the_graphs_used_last_are_kept(run, own_cache, monkeypatch):
+def test_only_the_graphs_used_last_are_kept(graph, own_cache, monkeypatch):
     monkeypatch.setattr(compilation, "MAX_CACHED_GRAPHS", 2)
     for batch in (1, 2, 3):
-        Session(run / GRAPH, precision="f32", batch=batch)
+        Session(graph, precision="f32", batch=batch)
     assert len(list(own_cache.glob("*.blob"))) == 2
 
 
@@ -165,9 +177,9 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path):
         Session(tmp_path / "model.onnx")
 
 
-def test_a_bounded_session_runs_on_any_processor(run):
+def test_a_bounded_session_runs_on_any_processor(graph):
     """Pinned, two processes of one thread each shared the first processor."""
-    session = Session(run / "model.onnx", threads=1)
+    session = Session(graph, threads=1)
     assert session.graph.get_property("INFERENCE_NUM_THREADS") == 1 and not session.graph.get_property(
         "ENABLE_CPU_PINNING"
     )
@@ -180,8 +192,8 @@ def answer_once(session):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own of fork among threads
-def test_a_session_answers_in_a_process_that_was_forked(run, batch):
-    session = Session(run / GRAPH, precision="f32", batch=batch)
+def test_a_session_answers_in_a_process_that_was_forked(graph, batch):
+    session = Session(graph, precision="f32", batch=batch)
     expected = answer_once(session)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         received = pool.apply_async(answer_once, [session]).get(timeout=60)
@@ -190,8 +202,8 @@ def test_a_session_answers_in_a_process_that_was_forked(run, batch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_process_that_answered_ends(run):
-    session = Session(run / GRAPH, precision="f32", batch=4)
+def test_a_forked_process_that_answered_ends(graph):
+    session = Session(graph, precision="f32", batch=4)
     answer_once(session)
     child = multiprocessing.get_context("fork").Process(target=answer_once, args=[session])
     child.start()

@@ -50,19 +50,25 @@ def list_splits(partition):
     }
 
 
-@pytest.fixture
-def lesions(tmp_path):
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
     """Six lesions of each class, one of each class twice more: turned, and mirrored."""
+    folder = tmp_path_factory.mktemp("drawn")
     for label in ("benign", "malignant"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
+        (folder / label).mkdir()
         for number in range(6):
-            Image.fromarray(draw_synthetic_lesion(label, number).image).save(
-                tmp_path / "photos" / label / f"{number}.png"
-            )
+            image = draw_synthetic_lesion(label, number).image
+            Image.fromarray(image).save(folder / label / f"{number}.png")
         image = draw_synthetic_lesion(label, 0).image
-        Image.fromarray(np.rot90(image).copy()).save(tmp_path / "photos" / label / "turned.png")
-        Image.fromarray(image[:, ::-1].copy()).save(tmp_path / "photos" / label / "mirrored.png")
-    return tmp_path / "photos"
+        Image.fromarray(np.rot90(image).copy()).save(folder / label / "turned.png")
+        Image.fromarray(image[:, ::-1].copy()).save(folder / label / "mirrored.png")
+    return folder
+
+
+@pytest.fixture
+def lesions(drawn, tmp_path):
+    """A copy of `drawn`, to which a test may add photographs."""
+    return shutil.copytree(drawn, tmp_path / "photos")
 
 
 # --- groups and shares

@@ -20,7 +20,6 @@ from lentigo.models.training_record_files import read_training_record
 from lentigo.training.masks.mask_splits import choose_validation
 from lentigo.training.masks.mask_training import train_masks
 from lentigo.training.recipe_lookup import find_recipe
-from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy
 
 pytestmark = pytest.mark.usefixtures("toy_backbone")
@@ -54,11 +53,9 @@ def stop_after(epochs: int):
 
 
 @pytest.fixture(scope="module")
-def run(synthetic_lesions, weight_file, tmp_path_factory):
+def run(split_run, tmp_path_factory):
     """A finished RUN with a classifier on the toy backbone."""
-    recipe = find_recipe("seed", backbone="toy", epochs=1)
-    out = tmp_path_factory.mktemp("classifier") / "run"
-    return train(synthetic_lesions, out, recipe, weights=weight_file("toy")).bundle.folder
+    return shutil.copytree(split_run, tmp_path_factory.mktemp("classifier") / "run")
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from lentigo.training.validation import MIN_NEW_GROUPS, draw_validation, find_st
 ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 
 
-pytestmark = pytest.mark.usefixtures("toy_backbone")
+pytestmark = pytest.mark.usefixtures("toy_backbone", "untraced")
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +328,7 @@ def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(ru
         train(
             tmp_path / "turned.csv",
             tmp_path / "out",
-            dataclasses.replace(SEED, backbone="mobilenetv2"),
+            dataclasses.replace(SEED, backbone="mobilenetv3small"),
             weights=run,
             leak_policy=LeakPolicy(duplicates=False),
         )

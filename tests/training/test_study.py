@@ -89,9 +89,9 @@ def test_better_recipes_are_found(searched):
 
 
 def test_the_same_trials_follow_whether_the_study_was_stopped_or_not(tmp_path):
-    whole = run(StudyAddress(f"sqlite:///{tmp_path / 'whole.db'}", "toy"), 14)
+    whole = run(StudyAddress(f"sqlite:///{tmp_path / 'whole.db'}", "toy"), 12)
     parted = StudyAddress(f"sqlite:///{tmp_path / 'parted.db'}", "toy")
-    for count in (3, 11, 14):
+    for count in (3, 11, 12):
         stopped = run(parted, count)
     assert [trial.params for trial in whole] == [trial.params for trial in stopped]
 

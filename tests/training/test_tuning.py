@@ -17,7 +17,7 @@ from lentigo.training.selection.tuning.trials import choose_best, run_trials, ta
 from lentigo.training.selection.tuning.tuning import Plan, set_apart, tune
 from lentigo.training.start.features import Features
 
-pytestmark = pytest.mark.usefixtures("toy_backbone")
+pytestmark = pytest.mark.usefixtures("toy_backbone", "untraced")
 RECIPE = find_head_recipe("best", backbone="toy", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
