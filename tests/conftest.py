@@ -208,6 +208,16 @@ def few_trees() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def fewest_trees() -> Iterator[None]:
+    """Shortcut baselines of three trees, where no test of a module asks how strong a shortcut is."""
+    from lentigo.audit import baseline_models
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baseline_models, "TREES", 3)
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(lentigo, synthetic_lesions, weight_file, make_once) -> Path:
     """A folder with a RUN, `seed`, and what `lentigo train --json` said when it made it: `stdout.txt`,

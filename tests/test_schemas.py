@@ -14,7 +14,7 @@ import lentigo as package
 from lentigo.models.bundle import BUNDLED
 from lentigo.training.recipes import Recipe
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("fewest_trees")
 
 
 @pytest.fixture

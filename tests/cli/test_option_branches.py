@@ -16,7 +16,7 @@ import typer
 from lentigo.cli.app import app
 from lentigo.training.recipes import Recipe
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("fewest_trees")
 
 
 def list_commands(command: click.Command) -> Iterator[click.Command]:

@@ -12,7 +12,7 @@ from lentigo.evaluation.ledger import read_ledger
 from lentigo.evaluation.report import write_report
 from lentigo.inference.predictor import Predictor
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("fewest_trees")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("fewest_trees")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import lentigo
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
-from lentigo.inference.lesions.search import SearchSettings, outline_close_up
+from lentigo.inference.lesions.search import MAX_SEARCHED_PIXELS, SearchSettings, outline_close_up
 from lentigo.inference.predictor import Predictor
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
@@ -161,9 +161,11 @@ def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
 
 
 def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(toy_run, tmp_path):
-    large = [tuple(5 * side for side in lesion) for lesion in MANY]
-    found = detect(draw_image(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run())
-    np.testing.assert_allclose(corners(found), sorted(large), atol=40)
+    large = [tuple(3 * side for side in lesion) for lesion in MANY]
+    size = (4800, 3600)
+    assert size[0] * size[1] > MAX_SEARCHED_PIXELS
+    found = detect(draw_image(tmp_path / "huge.jpg", large, size), toy_run())
+    np.testing.assert_allclose(corners(found), sorted(large), atol=24)
 
 
 def test_lesions_of_a_strip_are_found(toy_run, tmp_path):

@@ -15,7 +15,7 @@ from lentigo.models.runtime import Session
 
 @pytest.fixture(scope="module")
 def network(weight_file):
-    return build_network(BACKBONES["mobilenetv2"], weight_file("mobilenetv2"))
+    return build_network(BACKBONES["mobilenetv3small"], weight_file("mobilenetv3small"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,10 @@ def test_no_weight_is_there_twice(network):
     assert size < 1.01 * network.classifier.count_params()
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2", pytest.param("densenet121", marks=pytest.mark.check)])
+IN_CHECK = [pytest.param(name, marks=pytest.mark.check) for name in ("mobilenetv2", "densenet121")]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3small", *IN_CHECK])
 def test_the_trunk_comes_back(name, weight_file, tmp_path):
     trained, fresh = (
         build_network(BACKBONES[name], weight_file(name)),

@@ -23,8 +23,8 @@ PIXELS = np.stack([cv2.resize(image, (224, 224), interpolation=cv2.INTER_CUBIC) 
 
 
 @pytest.fixture(scope="module")
-def network():
-    network = build_network(BACKBONES["mobilenetv3small"], "none", input_size=160)
+def network(toy_backbone):
+    network = build_network(BACKBONES["toy"], "none", input_size=160)
     fit_batch_norms(network.feature_extractor, PIXELS)
     return attach_decoder(network, build_decoder(find_skips(network), 8, seed=0))
 

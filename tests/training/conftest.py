@@ -1,24 +1,38 @@
 """What several modules of trainings share: a RUN of the toy backbone, and trainings without tracing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 
-@pytest.fixture(scope="module")
-def untraced() -> Iterator[None]:
-    """TensorFlow's functions run step by step, as Python does, while a module's tests run.
+@pytest.fixture(scope="session")
+def without_tracing() -> Callable[[], AbstractContextManager[None]]:
+    """Gives a context in which TensorFlow's functions run step by step, as Python does.
 
-    The heads of toys learn in a few steps, and to trace a function for them takes ten times as long. That
-    traced functions train alike is held by `test_steps.py`; the modules of stages and of the trainer trace.
+    Toys learn in a few steps, and to trace a function for them takes longer. That traced functions train
+    alike is held by `test_steps.py`; the modules of stages and of the trainer trace.
     """
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    @contextmanager
+    def run_eagerly() -> Iterator[None]:
+        tf.config.run_functions_eagerly(True)
+        try:
+            yield
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    return run_eagerly
+
+
+@pytest.fixture(scope="module")
+def untraced(without_tracing) -> Iterator[None]:
+    """Nothing is traced while a module's tests run."""
+    with without_tracing():
+        yield
 
 
 @pytest.fixture(scope="module")

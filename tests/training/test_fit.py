@@ -15,7 +15,7 @@ from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.training.fitting import fit as fitting
 from lentigo.training.fitting.study_folder import STEPS
 
-pytestmark = pytest.mark.usefixtures("toy_backbone", "few_trees", "untraced")
+pytestmark = pytest.mark.usefixtures("toy_backbone", "fewest_trees", "untraced")
 CHOICES = {"backbone": "toy", "epochs": 2, "tta": False, "test": 0.25}
 
 

@@ -70,10 +70,10 @@ def bare(synthetic_lesions, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stopped(run, bare, tmp_path_factory):
+def stopped(run, bare, without_tracing, tmp_path_factory):
     """A copy of the RUN whose decoder was stopped after one epoch."""
     folder = shutil.copytree(run, tmp_path_factory.mktemp("stopped") / "run")
-    with pytest.raises(Stopped):
+    with without_tracing(), pytest.raises(Stopped):
         train_masks(bare, folder, QUICK, progress=stop_after(1))
     return folder
 
@@ -87,13 +87,14 @@ class Resumed:
 
 
 @pytest.fixture(scope="module")
-def extended(lentigo, stopped, bare, tmp_path_factory):
+def extended(lentigo, stopped, bare, without_tracing, tmp_path_factory):
     """The RUN with a decoder that was stopped after its first epoch, and resumed by the command."""
     home = tmp_path_factory.mktemp("extended")
     folder = shutil.copytree(stopped, home / "run")
     (home / "recipe.json").write_text(json.dumps(dataclasses.asdict(QUICK)))
     words = ("--masks", "--out", folder, "--recipe", home / "recipe.json", "--resume", "--json")
-    resumed = lentigo("train", bare, *words)
+    with without_tracing():
+        resumed = lentigo("train", bare, *words)
     assert resumed.returncode == 0, resumed.stderr
     return Resumed(open_bundle(folder), json.loads(resumed.stdout))
 

@@ -275,8 +275,8 @@ def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(synthetic_lesion
             train(
                 tmp_path / "manifest.csv",
                 tmp_path / "run",
-                find_recipe("seed", backbone="mobilenetv3small"),
-                weights=weight_file("mobilenetv3small"),
+                find_recipe("seed", backbone="toy"),
+                weights=weight_file("toy"),
             )
 
 
