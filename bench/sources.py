@@ -92,7 +92,8 @@ def list_pairs(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     columns = ["image", "mask", "source", "split", "lesion_id", "patient_id"]
     pairs = [table.loc[table["mask"].notna(), columns]]
     if folder.is_dir():
-        pairs.append(place_files(pd.read_csv(folder / "manifest.csv", dtype=str), folder))
+        drawings = place_files(pd.read_csv(folder / "manifest.csv", dtype=str), folder)
+        pairs.append(drawings.assign(source=folder.name))
     return pd.concat(pairs, ignore_index=True).reindex(columns=columns)
 
 

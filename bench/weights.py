@@ -73,6 +73,7 @@ MASK_RECIPE = dataclasses.replace(
     weight_decay=0.0,
     clip_norm=0.0,
     mask_epochs=3,
+    views=8000,
     mask_width=48,
     warmup_epochs=0.2,
     ema=0.0,

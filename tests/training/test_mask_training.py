@@ -18,6 +18,7 @@ from lentigo.models.runtime import Session
 from lentigo.models.training_record import forget_everything
 from lentigo.models.training_record_files import read_training_record
 from lentigo.training.masks.mask_splits import choose_validation
+from lentigo.training.masks.mask_stages import balance_drawings
 from lentigo.training.masks.mask_training import train_masks
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.training_set import LeakPolicy
@@ -328,6 +329,22 @@ def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
 
 
 # --- the split
+
+
+def test_drawings_of_a_rare_source_are_shown_more_often(bare):
+    masks = load_masks(bare)
+    sources = np.where(np.arange(len(masks)) < 4, "rare", "common")
+    common, rare = balance_drawings(masks.assign(source=sources), "source")
+    assert rare.rows.tolist() == [0, 1, 2, 3]
+    assert common.share / rare.share == pytest.approx((12 / 4) ** 0.5)
+    assert balance_drawings(masks, "none") is None
+
+
+def test_drawings_without_a_source_cannot_be_balanced_by_it(bare):
+    masks = load_masks(bare)
+    sources = [None, *["clinic"] * (len(masks) - 1)]
+    with pytest.raises(DataError, match="some photographs name no source"):
+        balance_drawings(masks.assign(source=sources), "source")
 
 
 def test_no_patient_stands_on_both_sides(synthetic_lesions):

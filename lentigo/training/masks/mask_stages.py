@@ -19,7 +19,9 @@ from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
 from lentigo.models.runtime import Session
+from lentigo.training.holdout import list_sources
 from lentigo.training.loop.losses import MaskLoss
+from lentigo.training.loop.sampling import Cell, plan_cells
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
 from lentigo.training.masks.mask_validation import open_predictor, score_masks
@@ -111,6 +113,8 @@ def build_decoder_stage(job: MaskJob) -> Stage:
         decides="val_jaccard",
         weights=np.ones(len(job.training), np.float32),
         watched=True,
+        views=job.recipe.views,
+        cells=balance_drawings(job.training, job.recipe.balance),
     )
 
 
@@ -144,15 +148,38 @@ def build_whole_stage(job: MaskJob) -> Stage:
         decides="val_jaccard",
         weights=np.ones(len(job.training), np.float32),
         watched=True,
+        views=job.recipe.views,
+        cells=balance_drawings(job.training, job.recipe.balance),
     )
 
 
 def compile_for_masks(model: keras.Model, job: MaskJob, max_rate: float) -> None:
     """Compiles a model for masks; `max_rate` is the rate at the end of the warm-up."""
     recipe = job.recipe
-    steps = count_steps(len(job.training), recipe.batch_size)
+    steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
     rate = plan_rate(recipe, max_rate, recipe.mask_epochs, steps)
     compile_model(model, recipe, rate, recipe.ema, MaskLoss())
+
+
+def balance_drawings(masks: MaskSet, balance: str) -> list[Cell] | None:
+    """The cells that the drawings of a training are drawn from: one a source, by the square root of its size.
+
+    A mask says nothing of the class, so classes are not balanced.
+
+    Args:
+        masks: What is learned from.
+        balance: Of the recipe.
+
+    Returns:
+        Cells, or None where nothing is balanced.
+
+    Raises:
+        DataError: A photograph names no source.
+    """
+    if balance == "none":
+        return None
+    sources = list_sources(masks)
+    return plan_cells(sources, np.zeros(len(sources), int))
 
 
 def open_feature_extractor(job: MaskJob) -> Session:
