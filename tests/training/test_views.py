@@ -51,20 +51,22 @@ def test_the_learner_gives_the_outline_at_the_size_of_its_views():
 
 
 @pytest.mark.check
+@pytest.mark.usefixtures("toy_backbone")
 def test_an_outline_is_learned_beside_the_class_and_is_not_written(synthetic_lesions, weight_file, tmp_path):
     recipe = find_recipe(
         "best",
-        backbone="mobilenetv3small",
+        backbone="toy",
         head_epochs=0,
         lowres_epochs=1,
         lowres_size=64,
         epochs=1,
         batch_size=16,
         outline_weight=0.5,
+        mask_width=8,
         background_swap=0.3,
         tta=False,
     )
-    weights = weight_file("mobilenetv3small")
+    weights = weight_file("toy")
     training = train(synthetic_lesions, tmp_path / "run", recipe, weights=weights)
     bundle = open_bundle(tmp_path / "run")
     assert bundle.outputs == ("logit", "embedding", "heatmap")
