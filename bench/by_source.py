@@ -1,10 +1,11 @@
-"""How models do on each source of a manifest: validation photographs of a RUN, which it has not learned from.
+"""How models do on each source of a manifest: validation photographs of a RUN that none of them knows.
 
     python bench/by_source.py sources.csv --of runs/weights --models bundled runs/weights
 
 For each source and model: AUROC, sensitivity and specificity at the model's own threshold, and what it
 refuses, calls shifted, or leaves uncertain. `--of` names the RUN whose `splits.csv` says which photographs
-are validation; other models may have learned from some of them.
+are validation. Those of lesions and patients that one of the models has learned from are left out: a
+photograph of one source may stand in another as another file.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
+from lentigo.models.bundle import open_bundle
 
 HEADINGS = (
     "source",
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True)
     options = parser.parse_args()
     print(describe_machine())
-    dataset = take_validation(load_dataset(options.data), options.of)
+    dataset = take_validation(load_dataset(options.data), options.of, options.models)
     rows: list[list[object]] = []
     for model in options.models:
         predictor = Predictor(model)
@@ -67,13 +69,21 @@ def main() -> None:
     print_table(HEADINGS, rows)
 
 
-def take_validation(dataset: Dataset, run: str) -> Dataset:
-    """The photographs that a RUN validated on. Raises `SystemExit` where there are none."""
+def take_validation(dataset: Dataset, run: str, models: list[str]) -> Dataset:
+    """The photographs that a RUN validated on, of lesions that no model has learned from. Raises `SystemExit`
+    where there are none.
+    """
+    from packing import take_unlearned
+
     splits = pd.read_csv(f"{run}/splits.csv", dtype=str)
     names = set(splits.loc[splits["split"] == "validation", "image"])
-    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
+    unlearned = take_unlearned(dataset, [open_bundle(model) for model in models])
+    validation = unlearned.take(unlearned.table["image"].isin(names).to_numpy())
     if not len(validation):
-        raise SystemExit(f"{run}: validated on no photograph of {dataset.name}; expected the manifest it had")
+        raise SystemExit(
+            f"{run}: validated on no photograph of {dataset.name} that the models do not know; expected the "
+            "manifest that it had"
+        )
     return validation
 
 

@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from input_sizes import measure_at
 from join import SHARES
-from packing import gather_learned
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
@@ -146,13 +145,15 @@ def measure_run(run: Path, holdout: Dataset) -> list:
 
 def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset) -> None:
     """Prints the AUROC of the weighted mean of two networks' logits: a row for each share of the first."""
-    unknown = take_unknown(first, dataset)
+    from packing import take_unlearned
+
+    unlearned = take_unlearned(dataset, [first])
     session = Session(first.graph, precision="f32")
     columns = {}
     for recipe in options.recipes:
         for sources in options.folds:
             second = open_bundle(options.out / name_run(recipe, sources))
-            for name, holdout in list_holdouts(unknown, sources).items():
+            for name, holdout in list_holdouts(unlearned, sources).items():
                 first_logits = measure_logits(session, holdout.table["image"]).ravel()
                 second_logits = measure_at(second, holdout, VIEW_SIZE)
                 title = f"{name} ({len(holdout)}, {holdout.malignant.sum()} malignant), {recipe}"
@@ -161,14 +162,6 @@ def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset)
     for share, *aurocs in zip(SHARES, *columns.values()):
         rows.append([share, *aurocs, np.mean(aurocs)])
     print_table([f"share of {first.name}", *columns, "mean"], rows)
-
-
-def take_unknown(first: Bundle, dataset: Dataset) -> Dataset:
-    """The photographs of those lesions and patients that a RUN has not learned from."""
-    recognised = gather_learned(first).recognise(list(dataset.table["image"]), dataset.digests)
-    learned = np.array([found is not None and found.split == "train" for found in recognised])
-    groups = dataset.groups
-    return dataset.take(~np.isin(groups, groups[learned]))
 
 
 def rank_shares(first: np.ndarray, second: np.ndarray, malignant: np.ndarray) -> list[float]:

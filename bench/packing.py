@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_readable
+from lentigo.datasets.dataset import Dataset
 from lentigo.models.bundle import (
     ARTEFACT_HEAD,
     GRAPH,
@@ -72,6 +74,17 @@ def gather_learned(run: Bundle) -> TrainingRecord:
         return learned
     images = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()]
     return learned.fill(images, [hash_readable(image) for image in images])
+
+
+def take_unlearned(dataset: Dataset, runs: Sequence[Bundle]) -> Dataset:
+    """The photographs of those lesions and patients that none of some RUNs has learned from."""
+    groups = dataset.groups
+    unlearned = np.ones(len(dataset), bool)
+    for run in runs:
+        recognised = gather_learned(run).recognise(list(dataset.table["image"]), dataset.digests)
+        learned = np.array([found is not None and found.split == "train" for found in recognised])
+        unlearned &= ~np.isin(groups, groups[learned])
+    return dataset.take(unlearned)
 
 
 def forget_photographs(entry: Any) -> Any:

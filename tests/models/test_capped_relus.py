@@ -20,6 +20,13 @@ def make_graph(limit: np.ndarray, *, swapped: bool = False) -> openvino.Model:
     return openvino.Model([opset.minimum(*pair)], [x])
 
 
+def make_clip(least: float) -> openvino.Model:
+    """min(max(x, least), 6) of x (2, channels), as ONNX's Clip is read."""
+    x = opset.parameter([2, CHANNELS], np.float32)
+    rectified = opset.maximum(x, opset.constant(np.float32(least)))
+    return openvino.Model([opset.minimum(rectified, opset.constant(np.float32(6)))], [x])
+
+
 def run(graph: openvino.Model) -> np.ndarray:
     values = np.linspace(-9, 9, 2 * CHANNELS, dtype=np.float32).reshape(2, CHANNELS)
     return openvino.Core().compile_model(graph, "CPU")(values)[0]
@@ -37,6 +44,20 @@ def test_a_capped_relu_becomes_a_clamp_of_the_same_numbers(swapped):
     assert "Clamp" in list_kinds(fused)
     assert not list_kinds(fused) & {"Relu", "Minimum"}
     np.testing.assert_array_equal(run(fused), run(make_graph(limit, swapped=swapped)))
+
+
+def test_a_clip_from_zero_becomes_a_clamp_of_the_same_numbers():
+    fused = make_clip(0.0)
+    fuse_capped_relus(fused)
+    assert "Clamp" in list_kinds(fused)
+    assert not list_kinds(fused) & {"Maximum", "Minimum"}
+    np.testing.assert_array_equal(run(fused), run(make_clip(0.0)))
+
+
+def test_a_clip_from_another_number_stays():
+    graph = make_clip(-1.0)
+    fuse_capped_relus(graph)
+    assert "Clamp" not in list_kinds(graph)
 
 
 @pytest.mark.parametrize("limit", [np.array([6.0, 5.0, 4.0]), np.full((1, 1, 1), 6.0), np.array(-1.0)])
