@@ -11,6 +11,7 @@ photograph of one source may stand in another as another file.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,8 +70,8 @@ def main() -> None:
     print_table(HEADINGS, rows)
 
 
-def take_validation(dataset: Dataset, run: str, models: list[str]) -> Dataset:
-    """The photographs that a RUN validated on, of lesions that no model has learned from. Raises `SystemExit`
+def take_validation(dataset: Dataset, run: str, models: Sequence[str] = ()) -> Dataset:
+    """The photographs that a RUN validated on, of lesions that none of some models has learned from. Raises `SystemExit`
     where there are none.
     """
     from packing import take_unlearned

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=250, help="photographs of a source")
     options = parser.parse_args()
     print(describe_machine())
-    dataset = take_validation(load_dataset(options.data), options.of)
+    dataset = take_validation(load_dataset(options.data), options.of, options.models)
     dataset = dataset.take(dataset.table["mask"].notna().to_numpy())
     rows = []
     for source in sorted(dataset.table["source"].unique()):
