@@ -27,6 +27,7 @@ from lentigo.models.networks.output_models import build_export_model, build_save
 from lentigo.models.runtime import Session
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3)).astype("uint8")
+REAL = set(BACKBONES)  # before the toys are in the table
 WITHOUT = ("inceptionv3", "inceptionresnetv2", "xception")  # convolutions that cut borders off
 
 
@@ -123,7 +124,7 @@ def test_the_width_follows_what_the_backbone_costs(network, random_network):
 
 @pytest.mark.check
 def test_no_decoder_adds_more_than_a_seventh_of_the_multiplications():
-    for name in set(BACKBONES) - set(WITHOUT):
+    for name in REAL - set(WITHOUT):
         plain = build_network(BACKBONES[name], "none")
         width = choose_width(plain)
         assert width in WIDTHS and count_products(
