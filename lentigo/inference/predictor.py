@@ -14,7 +14,7 @@ import numpy as np
 
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.held_images import ImageSource
-from lentigo.images.photographs import DecodedImage, collect_pixels, stream_images
+from lentigo.images.photographs import SIDE, DecodedImage, collect_pixels, stream_images
 from lentigo.images.problems import Problem
 from lentigo.inference.decisions.decider import OVERFLOW_CURE, make_decider
 from lentigo.inference.opening import OpeningModel, begin_opening
@@ -181,7 +181,8 @@ class Predictor:
         heatmap = output.first.get("heatmap")
         centres: tuple[float, ...] = ()
         if heatmap is not None:
-            centres = place_cells(self.bundle.card["backbone"], len(heatmap))
+            side = self.bundle.card.get("recipe", {}).get("input_size", SIDE)
+            centres = place_cells(self.bundle.card["backbone"], len(heatmap), side)
         return InferenceResult(
             image=image.image,
             prediction=self.decider.decide(image, output, seconds) if self.has_classifier else None,

@@ -66,13 +66,12 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
     Raises:
         UsageError: The recipe contradicts itself, or the folder cannot be used.
     """
-    needs_masks = recipe.background_swap or recipe.outline_weight
-    needs_backbone = recipe.balance != "none" or recipe.diagnosis or needs_masks
+    needs_backbone = recipe.balance != "none" or recipe.diagnosis or recipe.uses_masks
     # Views and the second head change the backbone's features: kept ones would be wrong
     if needs_backbone and not recipe.finetune:
         raise UsageError(
-            "--balance, --diagnosis, --background-swap and --outline-weight are for a backbone that "
-            "learns; expected a recipe with --finetune, or leave them out"
+            "--balance, --diagnosis, --background-swap, --lesion-removal and --outline-weight are for a "
+            "backbone that learns; expected a recipe with --finetune, or leave them out"
         )
     if recipe.balance == "diagnosis" and not recipe.diagnosis:
         raise UsageError(
@@ -120,7 +119,7 @@ def prepare_training(
     dataset = training_set.dataset
     # After leaks were dropped: what is left must still have both classes
     dataset.require_both_classes()
-    if recipe.background_swap or recipe.outline_weight:
+    if recipe.uses_masks:
         dataset = keep_usable_masks(dataset, progress)
     settle_random(network, weights, dataset)
     # All that decides the weights: a training that goes on must have the same

@@ -159,6 +159,14 @@ class Recipe:
         1,
         search_views(0.5),
     )
+    lesion_removal: float = number(
+        0.0,
+        "views of photographs with masks: probability that the lesion is painted over; skin alone has no "
+        "class, its label is 0.5",
+        0,
+        0.9,
+        search_views(0.3),
+    )
     outline_weight: float = number(
         0.0,
         "photographs with masks: weight of the outline's loss, which the backbone learns beside the class; 0: "
@@ -170,6 +178,11 @@ class Recipe:
     mosaic: float = number(
         0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1
     )
+
+    @property
+    def uses_masks(self) -> bool:
+        """Whether the classifier learns with the masks of photographs."""
+        return max(self.background_swap, self.lesion_removal, self.outline_weight) > 0
 
     @property
     def units(self) -> tuple[int, ...]:

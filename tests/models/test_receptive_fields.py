@@ -68,6 +68,14 @@ def test_cells_stand_where_the_graph_says(name):
     )
 
 
+def test_a_network_that_sees_a_smaller_photograph_has_its_cells_all_over_it():
+    network = build_network(BACKBONES["mobilenetv2"], "none", input_size=160)
+    first, step = trace_cells(network.features, network.feature_extractor.input)
+    centres = place_cells("mobilenetv2", network.features.shape[1], side=160)
+    assert centres == pytest.approx([(first + step * cell) / 160 for cell in range(5)])
+    assert centres[0] < 0.2 and centres[-1] > 0.99
+
+
 def test_every_backbone_has_its_centres():
     assert all(len(place_cells(name, backbone.grid)) == backbone.grid for name, backbone in BACKBONES.items())
 

@@ -119,5 +119,5 @@ def test_without_masks_a_swap_is_an_error(synthetic_lesions):
 
 def test_a_swap_with_a_frozen_backbone_is_an_error(tmp_path):
     recipe = find_recipe("seed", background_swap=0.5)
-    with pytest.raises(UsageError, match="--background-swap and --outline-weight are for a backbone"):
+    with pytest.raises(UsageError, match="--lesion-removal and --outline-weight are for a backbone"):
         check_call(tmp_path / "run", recipe, resume=False)

@@ -368,13 +368,14 @@ def test_what_the_start_of_a_start_knew_goes_along(marked, tmp_path):
 
 
 def test_a_named_recipe_takes_the_backbone_of_the_run_that_it_starts_from():
-    backbone = open_bundle("bundled").card["backbone"]
+    card = open_bundle("bundled").card
+    backbone = card["backbone"]
     assert backbone != find_recipe("best").backbone
     for recipe in ("best", "seed"):
         assert take_backbone(recipe, "bundled", {"epochs": 3}) == {
             "epochs": 3,
             "backbone": backbone,
-            "input_size": 224,
+            "input_size": card["recipe"]["input_size"],
         }
 
 

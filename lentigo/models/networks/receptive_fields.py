@@ -12,7 +12,7 @@ from __future__ import annotations
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE
 
-CELL_STEP = 32  # pixels from one centre to the next, of every backbone
+CELL_STEP = 32  # pixels from one centre to the next, of every backbone, at the side that it sees
 FIRST_CENTRES = {  # pixels from the photograph's edge to the centre of the first cell, for a side of 224
     "densenet121": 14.5,
     "densenet169": 14.5,
@@ -34,12 +34,14 @@ FIRST_CENTRES = {  # pixels from the photograph's edge to the centre of the firs
 }
 
 
-def place_cells(backbone: str, count: int) -> tuple[float, ...]:
+def place_cells(backbone: str, count: int, side: int = SIDE) -> tuple[float, ...]:
     """Places the cells of a feature map on the photograph.
 
     Args:
         backbone: A name of the backbone table.
         count: Cells along a side.
+        side: At which the backbone sees the photograph, a multiple of 32 pixels. Each such side is even at
+            every strided convolution, as 224 is, so the first centre is the same number of pixels away.
 
     Returns:
         The centres of the cells of a row, and of the rows, as shares of the photograph's side.
@@ -49,10 +51,12 @@ def place_cells(backbone: str, count: int) -> tuple[float, ...]:
 
     >>> [round(centre * 224, 1) for centre in place_cells("mobilenetv2", 7)][:2]
     [31.5, 63.5]
+    >>> [round(centre * 160, 1) for centre in place_cells("mobilenetv2", 5, side=160)][:2]
+    [31.5, 63.5]
     """
     if backbone not in FIRST_CENTRES:
         raise ModelError(
             f"backbone {backbone!r}: where its cells look is not known; expected one of {', '.join(FIRST_CENTRES)}"
         )
     first = FIRST_CENTRES[backbone]
-    return tuple((first + CELL_STEP * cell) / SIDE for cell in range(count))
+    return tuple((first + CELL_STEP * cell) / side for cell in range(count))

@@ -27,6 +27,7 @@ from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan
 from lentigo.training.masks.mask_validation import open_predictor, score_masks
 from lentigo.training.recipes import Recipe
 from lentigo.training.views.augmentation import augment_pair, find_augmentation, view_generator
+from lentigo.training.views.lesion_removal import draw_removal, remove_lesion
 from lentigo.training.views.mixing import lay_mosaics
 
 
@@ -225,7 +226,11 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
     for row in rows:
         image = read_image(images[row]).pixels
         mask = read_mask(mask_files[row], SIDE)
-        view, view_mask = augment_pair(image, mask, augmentation, view_generator(recipe.seed, epoch, row))
+        generator = view_generator(recipe.seed, epoch, row)
+        if draw_removal(mask, recipe.lesion_removal, generator):
+            image = remove_lesion(image, mask)
+            mask = np.zeros_like(mask)
+        view, view_mask = augment_pair(image, mask, augmentation, generator)
         views.append(view)
         view_masks.append(view_mask)
     if not recipe.mosaic:

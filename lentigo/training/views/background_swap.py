@@ -133,8 +133,8 @@ def keep_usable_masks(dataset: Dataset, progress: Progress = show_nothing) -> Da
     if n_usable < 2:
         first = f"; the first: {problems[0].image}: {problems[0].error}" if problems else ""
         raise DataError(
-            f"{dataset.name}: --background-swap and --outline-weight need the masks of lesions, and {n_usable} "
-            f"can be used; expected two at least in a column `mask`, or leave them out{first}"
+            f"{dataset.name}: --background-swap, --lesion-removal and --outline-weight need the masks of lesions, "
+            f"and {n_usable} can be used; expected two at least in a column `mask`, or leave them out{first}"
         )
     table = dataset.table.assign(mask=usable)
     checked = replace(dataset, table=table, problems=dataset.problems + tuple(problems))

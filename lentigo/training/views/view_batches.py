@@ -11,6 +11,7 @@ from lentigo.images.photographs import SIDE
 from lentigo.training.recipes import Recipe
 from lentigo.training.views.augmentation import augment_image, augment_pair, find_augmentation, view_generator
 from lentigo.training.views.background_swap import plan_swap
+from lentigo.training.views.lesion_removal import draw_removal, forget_class, remove_lesion
 from lentigo.training.views.mixing import Mixed, mix_views
 
 NO_MASK = -1.0  # in place of each pixel of a mask that a photograph has not
@@ -37,21 +38,28 @@ def load_views(
         outline_side: Of the masks, in pixels, where they are learned beside the class.
 
     Returns:
-        Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,). Where outlines
+        Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,). A view without
+        its lesion has the label 0.5, and no diagnosis. Where outlines
         are learned the last `outline_side * outline_side` labels are the mask of the view, `NO_MASK`
         without one.
     """
     augmentation = find_augmentation(recipe)
     swap = plan_swap(dataset, recipe.background_swap)
+    labels = encode_labels(dataset, recipe, rows)
+    needs_mask = recipe.outline_weight or recipe.lesion_removal
     views = []
     outlines = []
     # One generator for each view: what is drawn for one changes no other
     for place, row in enumerate(rows):
         generator = find_generator(recipe, epoch, rows, place)
         image = swap.read_view(row, side, generator)
-        mask = swap.read_outline(row, side) if recipe.outline_weight else None
+        mask = swap.read_outline(row, side) if needs_mask else None
+        if mask is not None and draw_removal(mask, recipe.lesion_removal, generator):
+            image = remove_lesion(image, mask)
+            mask = np.zeros_like(mask)
+            forget_class(labels[place])
         moved_mask = None
-        if mask is None:
+        if mask is None or not recipe.outline_weight:
             view = augment_image(image, augmentation, generator)
         else:
             view, moved_mask = augment_pair(image, mask, augmentation, generator)
@@ -59,7 +67,6 @@ def load_views(
         if recipe.outline_weight:
             outlines.append(flatten_outline(moved_mask, outline_side))
     batch = np.stack(views)
-    labels = encode_labels(dataset, recipe, rows)
     if recipe.outline_weight:
         labels = np.concatenate([labels, np.stack(outlines)], axis=1)
     if not recipe.mixup:
