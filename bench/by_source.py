@@ -11,10 +11,10 @@ photograph of one source may stand in another as another file.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from known import take_unlearned
 from tables import describe_machine, print_table
 
 from lentigo.datasets.dataset import Dataset
@@ -50,7 +50,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True)
     options = parser.parse_args()
     print(describe_machine())
-    dataset = take_validation(load_dataset(options.data), options.of, options.models)
+    unlearned = take_unlearned(load_dataset(options.data), [open_bundle(model) for model in options.models])
+    dataset = take_validation(unlearned, options.of)
     rows: list[list[object]] = []
     for model in options.models:
         predictor = Predictor(model)
@@ -70,19 +71,14 @@ def main() -> None:
     print_table(HEADINGS, rows)
 
 
-def take_validation(dataset: Dataset, run: str, models: Sequence[str] = ()) -> Dataset:
-    """The photographs that a RUN validated on, of lesions that none of some models has learned from. Raises `SystemExit`
-    where there are none.
-    """
-    from packing import take_unlearned
-
+def take_validation(dataset: Dataset, run: str) -> Dataset:
+    """The photographs of a data set that a RUN validated on. Raises `SystemExit` where there are none."""
     splits = pd.read_csv(f"{run}/splits.csv", dtype=str)
     names = set(splits.loc[splits["split"] == "validation", "image"])
-    unlearned = take_unlearned(dataset, [open_bundle(model) for model in models])
-    validation = unlearned.take(unlearned.table["image"].isin(names).to_numpy())
+    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
     if not len(validation):
         raise SystemExit(
-            f"{run}: validated on no photograph of {dataset.name} that the models do not know; expected the "
+            f"{run}: validated on no photograph of {dataset.name}, or the models know them all; expected the "
             "manifest that it had"
         )
     return validation

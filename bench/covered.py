@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from by_source import take_validation
+from known import take_unlearned
 from tables import describe_machine, make_parser, print_table, show_value
 
 from lentigo.common.statistics.intervals import measure_scores
@@ -21,6 +22,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.images.photographs import SIDE, read_image
 from lentigo.inference.predictor import Predictor
+from lentigo.models.bundle import open_bundle
 
 MARGIN = SIDE // 20  # pixels around the lesion
 REACH = 9  # pixels from which a filled pixel takes its colour
@@ -45,7 +47,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=250, help="photographs of a source")
     options = parser.parse_args()
     print(describe_machine())
-    dataset = take_validation(load_dataset(options.data), options.of, options.models)
+    unlearned = take_unlearned(load_dataset(options.data), [open_bundle(model) for model in options.models])
+    dataset = take_validation(unlearned, options.of)
     dataset = dataset.take(dataset.table["mask"].notna().to_numpy())
     rows = []
     for source in sorted(dataset.table["source"].unique()):

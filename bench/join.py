@@ -4,8 +4,8 @@ answers.
     python bench/join.py runs/first runs/second --data sources.csv --not-lesions flowers \\
         --branch efficientnetlite2.npz --out runs/joined
 
-The first RUN gives the embedding and the features of the refusal. Where both have a decoder the mask is the
-weighted mean of both before its sigmoid. A head on both embeddings gives the diagnosis.
+The first RUN gives the embedding. Where both have a decoder the mask is the weighted mean of both before its
+sigmoid; where one has, it is that one's. A head on both embeddings gives the diagnosis.
 The heatmap is the same mean as the logit: it is exact, since each heatmap is linear in its logit's gradient.
 Both RUNs are judged on the validation photographs of the second that the first has not learned from: they
 choose the mean's share, calibrate it and set its threshold.
@@ -14,13 +14,16 @@ choose the mean's share, calibrate it and set its threshold.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pandas as pd
+from known import find_learned, gather_learned
 from onnx import TensorProto, helper, numpy_helper
+from packing import LICENCE_FILE, forget_photographs, pack_weights
 from rejudge import move_prevalence, rejudge
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
@@ -57,9 +60,12 @@ PENALTY = 0.001  # of its logistic regression, inverse
 SHARES = tuple(number / 10 for number in range(11))  # of the first network's logit, each in its own spread
 JOINED = ("logit", "heatmap")  # outputs that are weighted means
 MASK = "mask"
-MASK_SHARE = 0.25  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
+DIAGNOSIS = "diagnosis"
+MASK_SHARE = 0.5  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
+TOLERANCE = 0.002  # of AUROC: among shares that are nearly the best, the one nearest to one half counts
+MIN_CLASS = 5  # photographs of each class, for a source to have a say in the share
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
-COPIED = (HISTORY, "LICENSE")  # of the first RUN; only a packed one has a licence beside it
+COPIED = (HISTORY, LICENCE_FILE)  # of the first RUN
 
 
 @dataclass(frozen=True)
@@ -103,35 +109,56 @@ def main() -> None:
     factors = choose_factors(logits, judged)
     joined_logits = factors[0] * logits[0] + factors[1] * logits[1]
     head = fit_diagnosis(first, second, dataset, judged)
-    write_joined(first, second, factors, head, joined_logits, judged, options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        packed = first if is_packed(first) else pack_weights(first, folder)
+        write_joined(packed, second, factors, head, joined_logits, judged, options.out)
     rejudge(options.out, [options.data], options.not_lesions, options.branch)
     move_prevalence(options.out, options.prevalence)
 
 
+def is_packed(run: Bundle) -> bool:
+    """Whether a RUN was made small by `pack_bundle`."""
+    return "packed_from" in run.card
+
+
 def choose_judged(dataset: Dataset, first: Bundle, second: Bundle) -> Dataset:
     """The validation photographs of the second RUN that the first has not learned from."""
-    from packing import gather_learned
-
     splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
     names = set(splits.loc[splits["split"] == "validation", "image"])
     validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
-    recognised = gather_learned(first).recognise(list(validation.table["image"]), validation.digests)
-    unknown = [found is None or found.split != "train" for found in recognised]
-    return validation.take(np.array(unknown))
+    return validation.take(~find_learned(validation, first))
 
 
 def choose_factors(logits: list[np.ndarray], judged: Dataset) -> tuple[float, float]:
-    """The factors of both logits: the share with the best AUROC within sources, by each logit's spread."""
+    """The factors of both logits: by the AUROC within sources, each logit in its own spread."""
     sources = judged.table["source"].to_numpy()
-    spreads = [float(np.std(each)) for each in logits]
+    counted = find_counted(sources, judged.malignant)
     rows = []
     for share in SHARES:
-        mean = share * logits[0] / spreads[0] + (1 - share) * logits[1] / spreads[1]
-        rows.append([share, average_auroc(mean, judged.malignant, sources)])
-    print_table([f"share of the first, {len(judged)} photographs", "AUROC within sources"], rows)
-    best = max(rows, key=lambda row: row[1])[0]
+        mean = mix_logits(logits[0], logits[1], share)
+        rows.append([share, average_auroc(mean[counted], judged.malignant[counted], sources[counted])])
+    print_table([f"share of the first, {counted.sum()} photographs", "AUROC within sources"], rows)
+    highest = max(row[1] for row in rows)
+    nearly_best = [share for share, auroc in rows if auroc >= highest - TOLERANCE]
+    best = min(nearly_best, key=lambda share: abs(share - 0.5))
+    spreads = [float(np.std(each)) for each in logits]
     # Both logits keep the scale of the second one's
     return best * spreads[1] / spreads[0], 1 - best
+
+
+def find_counted(sources: np.ndarray, malignant: np.ndarray) -> np.ndarray:
+    """Which photographs, bool (n,), are of sources with enough of both classes; all where no source has."""
+    counted = np.zeros(len(sources), bool)
+    for source in set(sources):
+        of_source = sources == source
+        if np.bincount(malignant[of_source], minlength=2).min() >= MIN_CLASS:
+            counted |= of_source
+    return counted if counted.any() else ~counted
+
+
+def mix_logits(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """The mean of two networks' logits (n,), each in its own spread, with a share of the first."""
+    return share * first / np.std(first) + (1 - share) * second / np.std(second)
 
 
 def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Dataset) -> DiagnosisHead:
@@ -195,8 +222,6 @@ def write_joined(
     out: Path,
 ) -> None:
     """Writes the joined RUN, not yet calibrated: its scores are the sigmoids of the joined logits."""
-    from packing import gather_learned
-
     from lentigo.models.graphs.graph_weights import halve_weights
 
     out.mkdir(parents=True, exist_ok=True)
@@ -204,8 +229,7 @@ def write_joined(
     with write_whole(out / GRAPH) as temporary:
         temporary.write_bytes(graph.SerializeToString())
     for name in COPIED:
-        if (first.folder / name).is_file():
-            (out / name).write_bytes((first.folder / name).read_bytes())
+        (out / name).write_bytes((first.folder / name).read_bytes())
     add_records(gather_learned(first), gather_learned(second)).write(out / LEARNED)
     reference = load_reference(first.folder / REFERENCE)
     scores = expit(logits)
@@ -228,7 +252,7 @@ def write_joined(
         **first.card,
         "architecture": f"{first.card['architecture']}; beside it {second.card['architecture']}",
         "parameters": first.card["parameters"] + second.card["parameters"],
-        "outputs": sorted({*first.card["outputs"], "diagnosis"}),
+        "outputs": sorted({*first.card["outputs"], *second.card["outputs"], DIAGNOSIS}),
         "decoder": describe_decoders(first, second),
         "calibration": {"kind": "platt", "slope": 1.0, "intercept": 0.0, "n": len(judged)},
         "prevalence": float(judged.malignant.mean()),
@@ -246,20 +270,18 @@ def write_joined(
 
 
 def describe_decoders(first: Bundle, second: Bundle) -> dict | None:
-    """The card's entry on the decoder of two joined RUNs: the second one's, whose share is larger."""
-    from packing import forget_photographs
-
-    entry = forget_photographs(first.card.get("decoder"))
-    if entry is None or MASK not in second.outputs:
-        return entry
-    joined = {"first": entry["architecture"], "share_of_the_first": MASK_SHARE}
-    return {**forget_photographs(second.card["decoder"]), "joined": joined}
+    """The card's entry on the decoder of two joined RUNs: the second one's where both have one, since its share is
+    larger.
+    """
+    entries = [forget_photographs(bundle.card.get("decoder")) for bundle in (first, second)]
+    if None in entries:
+        return entries[0] or entries[1]
+    joined = {"first": entries[0]["architecture"], "share_of_the_first": MASK_SHARE}
+    return {**entries[1], "joined": joined}
 
 
 def describe_network(bundle: Bundle, factor: float) -> dict:
     """What the joined card says of one of its networks."""
-    from packing import forget_photographs
-
     card = forget_photographs(bundle.card)
     return {
         "model": bundle.name,
@@ -290,11 +312,11 @@ def join_graphs(
 
     image = first.graph.input[0].name
     taken = [*JOINED, "embedding"]
-    has_two_masks = all(MASK in {output.name for output in graph.graph.output} for graph in (first, second))
-    if has_two_masks:
+    have_masks = [MASK in {output.name for output in graph.graph.output} for graph in (first, second)]
+    if have_masks[1]:
         taken.append(MASK)
-    joined = onnx.ModelProto()
-    joined.CopyFrom(first)
+    # A diagnosis of the first network alone gives way to that of both
+    joined = prune(first, [output.name for output in first.graph.output if output.name != DIAGNOSIS])
     other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in taken])
     for node in joined.graph.node:
         node.output[:] = [f"first/{name}" if name in JOINED else name for name in node.output]
@@ -313,8 +335,10 @@ def join_graphs(
             joined.graph.node.append(helper.make_node("Mul", [prefix + name, f"factor_{number}"], [part]))
             parts.append(part)
         joined.graph.node.append(helper.make_node("Add", parts, [name]))
-    if has_two_masks:
+    if all(have_masks):
         join_masks(joined)
+    elif have_masks[1]:
+        take_mask(joined, second)
     add_diagnosis(joined, head)
     shorten_matrices(joined)
     onnx.checker.check_model(joined)
@@ -334,6 +358,12 @@ def join_masks(joined: onnx.ModelProto) -> None:
         joined.graph.node.append(helper.make_node("Mul", [sigmoid.input[0], f"{name}_share"], [parts[-1]]))
     joined.graph.node.append(helper.make_node("Add", parts, ["mask_mean"]))
     joined.graph.node.append(helper.make_node("Sigmoid", ["mask_mean"], [MASK]))
+
+
+def take_mask(joined: onnx.ModelProto, second: onnx.ModelProto) -> None:
+    """Makes the mask of the second network that of the joined graph."""
+    joined.graph.node.append(helper.make_node("Identity", [PREFIX + MASK], [MASK]))
+    joined.graph.output.append(next(output for output in second.graph.output if output.name == MASK))
 
 
 def resize_heatmap(joined: onnx.ModelProto, second: onnx.ModelProto) -> None:
@@ -377,11 +407,11 @@ def add_diagnosis(model: onnx.ModelProto, head: DiagnosisHead) -> None:
     model.graph.node.append(helper.make_node("Concat", both, ["embeddings"], axis=1))
     inputs = ["embeddings", "diagnosis_weights", "diagnosis_intercepts"]
     model.graph.node.append(helper.make_node("Gemm", inputs, ["diagnosis_logits"]))
-    model.graph.node.append(helper.make_node("Softmax", ["diagnosis_logits"], ["diagnosis"], axis=1))
+    model.graph.node.append(helper.make_node("Softmax", ["diagnosis_logits"], [DIAGNOSIS], axis=1))
     batch = model.graph.output[0].type.tensor_type.shape.dim[0]
     size = batch.dim_param or batch.dim_value
     shape = [size, len(DIAGNOSES)]
-    model.graph.output.append(helper.make_tensor_value_info("diagnosis", TensorProto.FLOAT, shape))
+    model.graph.output.append(helper.make_tensor_value_info(DIAGNOSIS, TensorProto.FLOAT, shape))
 
 
 def shorten_matrices(model: onnx.ModelProto) -> None:
@@ -401,7 +431,7 @@ def shorten_matrices(model: onnx.ModelProto) -> None:
 
 
 def prune(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
-    """A graph without the nodes and constants that none of its outputs needs."""
+    """A graph without the nodes, constants and outputs that none of some outputs needs."""
     needed = set(outputs)
     kept = []
     for node in reversed(model.graph.node):
@@ -415,6 +445,9 @@ def prune(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
     constants = [constant for constant in model.graph.initializer if constant.name in needed]
     del pruned.graph.initializer[:]
     pruned.graph.initializer.extend(constants)
+    kept_outputs = [output for output in model.graph.output if output.name in outputs]
+    del pruned.graph.output[:]
+    pruned.graph.output.extend(kept_outputs)
     return pruned
 
 

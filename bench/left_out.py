@@ -6,9 +6,10 @@
 lesions and patients in other sources. It is a short one, on small views: it screens recipes, and its results
 are below those of a long training (`--views 70000 --epochs 14 --rate 6e-4` is one). `sources` is the recipe of bench/weights.py, `plain` is the same budget
 without what it does against shortcuts: each photograph as often as another, mild views, no diagnosis, no
-other skin. A fold that is done is not trained again.
+other skin; `varied` is the recipe with stronger changes of light and colour, and skin without its lesion. A fold that is done is not trained again.
 
-The networks are measured at the size of the views that they have learned from.
+The networks are measured at the size of the views that they have learned from. A source with fewer than 30
+malignant photographs has a row, and does not count in the mean: its AUROC says next to nothing.
 
 `--beside runs/first` answers what two networks of which neither knows the source say together: the mean of
 both logits, by the share of the first. A photograph is left out where the first has learned from it, or from
@@ -23,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 from input_sizes import measure_at
-from join import SHARES
+from join import SHARES, mix_logits
+from known import take_unlearned
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
@@ -41,6 +43,7 @@ from lentigo.training.training_set import LeakPolicy
 
 FOLDS = (("phone",), ("ham10000", "isic2020"), ("isic2018", "archive"))
 VIEW_SIZE = 128  # pixels
+MIN_MALIGNANT = 30  # photographs, for a source to count in the mean
 PLAIN = dataclasses.replace(
     RECIPE,
     balance="none",
@@ -56,9 +59,13 @@ PLAIN = dataclasses.replace(
     artefacts=0.0,
     background_swap=0.0,
 )
+VARIED = dataclasses.replace(
+    RECIPE, brightness=0.4, contrast=0.4, saturation=0.5, tint=0.2, lesion_removal=0.2
+)
 RECIPES = {
     "sources": RECIPE,
     "plain": PLAIN,
+    "varied": VARIED,
 }
 
 
@@ -68,7 +75,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", help="a manifest of bench/sources.py")
-    parser.add_argument("--start", required=True, help="ImageNet weights of EfficientNet-Lite2")
+    parser.add_argument("--start", required=True, help="ImageNet weights of the backbone")
+    parser.add_argument("--backbone", default=RECIPE.backbone)
+    parser.add_argument(
+        "--freeze", type=float, default=RECIPE.freeze, help="share of its layers that stay frozen"
+    )
     parser.add_argument("--recipes", choices=RECIPES, nargs="+", default=["sources", "plain"])
     parser.add_argument("--views", type=int, default=20_000, help="of a training")
     parser.add_argument("--epochs", type=int, default=4, help="that the views are divided into")
@@ -92,8 +103,9 @@ def main() -> None:
     rows.sort(key=lambda row: row[0])
     print_table(["source left out", "recipe", "photographs", "malignant", "AUROC", "95 % interval"], rows)
     for recipe in options.recipes:
-        mean = np.mean([row[4] for row in rows if row[1] == recipe])
-        print(f"{recipe}: mean AUROC {mean:.3f}")
+        aurocs = [row[4] for row in rows if row[1] == recipe and row[3] >= MIN_MALIGNANT]
+        if aurocs:
+            print(f"{recipe}: mean AUROC {np.mean(aurocs):.3f} of {len(aurocs)} sources")
     if options.beside:
         measure_beside(options, open_bundle(options.beside), dataset)
 
@@ -114,6 +126,8 @@ def train_without(sources: tuple[str, ...], run: Path, recipe: Recipe, options: 
 
     short = dataclasses.replace(
         recipe,
+        backbone=options.backbone,
+        freeze=options.freeze,
         views=options.views // options.epochs,
         lowres_epochs=options.epochs,
         lowres_size=VIEW_SIZE,
@@ -145,11 +159,10 @@ def measure_run(run: Path, holdout: Dataset) -> list:
 
 def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset) -> None:
     """Prints the AUROC of the weighted mean of two networks' logits: a row for each share of the first."""
-    from packing import take_unlearned
-
     unlearned = take_unlearned(dataset, [first])
     session = Session(first.graph, precision="f32")
     columns = {}
+    counted = []
     for recipe in options.recipes:
         for sources in options.folds:
             second = open_bundle(options.out / name_run(recipe, sources))
@@ -158,9 +171,10 @@ def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset)
                 second_logits = measure_at(second, holdout, VIEW_SIZE)
                 title = f"{name} ({len(holdout)}, {holdout.malignant.sum()} malignant), {recipe}"
                 columns[title] = rank_shares(first_logits, second_logits, holdout.malignant)
+                counted.append(bool(holdout.malignant.sum() >= MIN_MALIGNANT))
     rows = []
     for share, *aurocs in zip(SHARES, *columns.values()):
-        rows.append([share, *aurocs, np.mean(aurocs)])
+        rows.append([share, *aurocs, np.mean(np.array(aurocs)[counted])])
     print_table([f"share of {first.name}", *columns, "mean"], rows)
 
 
@@ -168,8 +182,7 @@ def rank_shares(first: np.ndarray, second: np.ndarray, malignant: np.ndarray) ->
     """The AUROC of the mean of two logits, each in its own spread, for each of `SHARES`."""
     aurocs = []
     for share in SHARES:
-        mean = share * first / np.std(first) + (1 - share) * second / np.std(second)
-        aurocs.append(float(roc_auc_score(malignant, mean)))
+        aurocs.append(float(roc_auc_score(malignant, mix_logits(first, second, share))))
     return aurocs
 
 

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
+from known import gather_learned
 
 from lentigo.common.files import write_text, write_whole
-from lentigo.common.hashing import hash_readable
-from lentigo.datasets.dataset import Dataset
 from lentigo.models.bundle import (
     ARTEFACT_HEAD,
     GRAPH,
@@ -24,19 +21,20 @@ from lentigo.models.bundle import (
     LEARNED,
     MODEL_CARD,
     REFERENCE,
-    SPLITS,
     Bundle,
     check_hashes,
     draft_bundle,
     finish_bundle,
 )
-from lentigo.models.graphs.graph_weights import halve_weights
-from lentigo.models.training_record import TrainingRecord
-from lentigo.models.training_record_files import read_training_record
 
 PATH = re.compile(
     r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}"
 )  # of a file or folder, as a system with slashes has it
+LICENCE_FILE = "LICENSE"
+LICENCE = (
+    "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC "
+    "4.0); the code has its own licence, Apache-2.0"
+)
 LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
 
 
@@ -48,6 +46,9 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are,
     and gets `entries` besides. Raises `ModelError` for a RUN that was altered.
     """
+    # Here: whoever reads a call's help does not wait for Keras
+    from lentigo.models.graphs.graph_weights import halve_weights
+
     check_hashes(run)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -65,26 +66,14 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     return finish_bundle(draft, run.card["metrics"])
 
 
-def gather_learned(run: Bundle) -> TrainingRecord:
-    """What a RUN has learned from. Of one made before there were perceptual hashes they are taken now, where
-    its photographs still lie.
-    """
-    learned, path = read_training_record(run), run.folder / SPLITS
-    if not learned.not_known or not path.is_file():
-        return learned
-    images = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()]
-    return learned.fill(images, [hash_readable(image) for image in images])
-
-
-def take_unlearned(dataset: Dataset, runs: Sequence[Bundle]) -> Dataset:
-    """The photographs of those lesions and patients that none of some RUNs has learned from."""
-    groups = dataset.groups
-    unlearned = np.ones(len(dataset), bool)
-    for run in runs:
-        recognised = gather_learned(run).recognise(list(dataset.table["image"]), dataset.digests)
-        learned = np.array([found is not None and found.split == "train" for found in recognised])
-        unlearned &= ~np.isin(groups, groups[learned])
-    return dataset.take(unlearned)
+def pack_weights(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
+    """Packs a RUN as `pack_bundle` does, with the licence of weights that have learned from the archive."""
+    packed = pack_bundle(run, out, licence=LICENCE, **entries)
+    write_text(
+        packed.folder / LICENCE_FILE,
+        f"Lentigo: {LICENCE}.\nA research tool, not a medical device: no diagnosis, no treatment decision.\n",
+    )
+    return packed
 
 
 def forget_photographs(entry: Any) -> Any:

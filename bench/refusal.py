@@ -1,5 +1,5 @@
-"""How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn
-pictures without a lesion come last.
+"""How much of each set of photographs a model refuses as no lesion, how much it calls shifted, and what it
+says of the others; drawn pictures without a lesion come last.
 
     python bench/refusal.py photographs/phone photographs/not_lesions --model bundled --most 600
     python bench/refusal.py photographs/phone --skin photographs/lesion_masks      # bare skin of its training split, too
@@ -27,6 +27,8 @@ from lentigo.inference.results import Prediction
 
 SEED = 77  # other pictures than those that set the limit
 EACH = 40  # drawn pictures of each kind
+LABELS = ("benign", "malignant", "uncertain")
+COLUMNS = ("set", "n", "refused", "95 % interval", "shifted", *(f"not refused: {label}" for label in LABELS))
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
     if options.skin:
         with tempfile.TemporaryDirectory() as temporary:
             rows.append(describe(predictor, "composed skin", write_skins(Path(temporary), options.skin)))
-    print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
+    print_table(COLUMNS, rows)
 
 
 def choose_images(folder: Path, most: int) -> list[Path]:
@@ -87,7 +89,9 @@ def describe(predictor: Predictor, name: str, images: list[Path]) -> list:
     refused = np.array([answer.in_distribution is False for answer in answers])
     shifted = np.array([bool(answer.shifted) for answer in answers])
     low, high = estimate_share(refused, np.arange(len(refused)))
-    return [name, len(answers), refused.mean(), f"{low:.3f} to {high:.3f}", shifted.mean()]
+    labels = np.array([answer.label for answer in answers])
+    shares = [(~refused & (labels == label)).mean() for label in LABELS]
+    return [name, len(answers), refused.mean(), f"{low:.3f} to {high:.3f}", shifted.mean(), *shares]
 
 
 if __name__ == "__main__":

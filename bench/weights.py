@@ -65,7 +65,6 @@ RECIPE = dataclasses.replace(
     artefacts=0.08,
     background_swap=0.3,
 )
-LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
 MASK_RECIPE = dataclasses.replace(
     RECIPE,
     validation_split=0.08,
@@ -86,8 +85,12 @@ MASK_RECIPE = dataclasses.replace(
     corruption=0.1,
     resampling=0.0,
     background_swap=0.0,
+    lesion_removal=0.1,
 )
 CHANGES = (  # that the call may make
+    "backbone",
+    "balance",
+    "diagnosis_weight",
     "lowres_epochs",
     "lowres_size",
     "lowres_learning_rate",
@@ -98,9 +101,14 @@ CHANGES = (  # that the call may make
     "seed",
     "ema",
     "zoom",
+    "brightness",
+    "contrast",
+    "saturation",
+    "tint",
     "corruption",
     "resampling",
     "background_swap",
+    "lesion_removal",
     "input_size",
     "outline_weight",
     "batch_size",
@@ -186,7 +194,7 @@ def pack(run: Path, out: Path) -> None:
     """The small copy, with its licence, once it answers as the RUN does. Raises `SystemExit` where it does
     not.
     """
-    from packing import pack_bundle
+    from packing import pack_bundle, pack_weights
 
     from lentigo.models.exports.agreement import measure_logits
     from lentigo.models.runtime import Session
@@ -209,11 +217,7 @@ def pack(run: Path, out: Path) -> None:
             f"{run}: 16 bits lower the AUROC by {before - after:.4f}; expected {LARGEST_LOSS} at most"
         )
     halved = {"n": len(validation), "auroc_f32": before, "auroc_f16": after, "largest_change": moved}
-    pack_bundle(bundle, out, licence=LICENCE, halved=halved)
-    (out / "LICENSE").write_text(
-        f"Lentigo: {LICENCE}.\nA research tool, not a medical device: no diagnosis, no treatment decision.\n",
-        encoding="utf-8",
-    )
+    pack_weights(bundle, out, halved=halved)
 
 
 def keep_measured(folder: Path, data: str, said: dict) -> None:

@@ -17,7 +17,7 @@ from lentigo.models.bundle import BUNDLED, open_bundle
 from lentigo.models.runtime import Session
 
 BENCH = Path(__file__).parents[1] / "bench"
-MODULES = {"changes.py", "packing.py", "structures.py", "tables.py"}  # which programs import
+MODULES = {"changes.py", "known.py", "packing.py", "structures.py", "tables.py"}  # which programs import
 SETS = "photographs/ham10000 photographs/phone"
 PAIRS = "photographs/lesion_masks"
 ALONE = [  # programs that need no photographs
@@ -60,6 +60,7 @@ ON_RUNS = [
     "decoder_shares.py runs/bundled runs/first --most 1",
     "input_sizes.py runs/first --data sources.csv --sizes 64",
     "join.py runs/seed runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/joined",
+    "join.py runs/first runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/twice",
     "precision.py bundled --data sources.csv --of runs/first --quantize",
     f"self_training.py runs/first {PAIRS} few --out pseudo",
 ]
