@@ -75,7 +75,7 @@ def test_the_outline_encloses_the_area(served):
 
 
 def test_the_heatmap_is_a_grid(served):
-    assert np.shape(served.send(draw_image(1)).json()["predictions"][0]["heatmap"]) == (7, 7)
+    assert np.shape(served.send(draw_image(1)).json()["predictions"][0]["heatmap"]) == (5, 5)
 
 
 def test_answers_stand_in_the_order_sent(served):
