@@ -91,6 +91,9 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="the manifest that the second RUN has learned from")
     parser.add_argument("--not-lesions", required=True, help="a folder of pictures of other things")
     parser.add_argument("--branch", required=True, help="EfficientNet-Lite2's ImageNet weights")
+    parser.add_argument(
+        "--refuse-as", type=Path, help="a RUN with the same branch, whose limits and known lesions are kept"
+    )
     parser.add_argument("--prevalence", type=float, default=0.45, help="that probabilities are stated for")
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
@@ -113,7 +116,28 @@ def main() -> None:
         packed = first if is_packed(first) else pack_weights(first, folder)
         write_joined(packed, second, factors, head, joined_logits, judged, options.out)
     rejudge(options.out, [options.data], options.not_lesions, options.branch)
+    if options.refuse_as:
+        keep_refusal(options.out, open_bundle(options.refuse_as))
     move_prevalence(options.out, options.prevalence)
+
+
+def keep_refusal(folder: Path, earlier: Bundle) -> None:
+    """Makes a judged RUN refuse as an earlier one with the same frozen branch does.
+
+    Another sample of the known lesions moves the limits: the share refused of a source would change though
+    neither the branch nor the photographs have.
+    """
+    bundle = open_bundle(folder)
+    judged = load_reference(bundle.folder / REFERENCE)
+    kept = replace(
+        load_reference(earlier.folder / REFERENCE), benign=judged.benign, malignant=judged.malignant
+    )
+    with write_whole(bundle.folder / REFERENCE) as temporary:
+        kept.save(temporary)
+    files = {**bundle.card["files"], REFERENCE: hash_file(bundle.folder / REFERENCE)}
+    card = {**bundle.card, "files": files, "refusal": earlier.card["refusal"]}
+    whole = finish_bundle(Bundle(bundle.folder, card), bundle.card["metrics"])
+    write_text(bundle.folder / MODEL_CARD, write_card(whole))
 
 
 def is_packed(run: Bundle) -> bool:
@@ -270,9 +294,7 @@ def write_joined(
 
 
 def describe_decoders(first: Bundle, second: Bundle) -> dict | None:
-    """The card's entry on the decoder of two joined RUNs: the second one's where both have one, since its share is
-    larger.
-    """
+    """The card's entry on the decoder of two joined RUNs: the second one's where both have one."""
     entries = [forget_photographs(bundle.card.get("decoder")) for bundle in (first, second)]
     if None in entries:
         return entries[0] or entries[1]

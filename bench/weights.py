@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from packing import pack_bundle, pack_weights
 from rejudge import rejudge
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
@@ -194,8 +195,6 @@ def pack(run: Path, out: Path) -> None:
     """The small copy, with its licence, once it answers as the RUN does. Raises `SystemExit` where it does
     not.
     """
-    from packing import pack_bundle, pack_weights
-
     from lentigo.models.exports.agreement import measure_logits
     from lentigo.models.runtime import Session
 

@@ -60,7 +60,7 @@ ON_RUNS = [
     "decoder_shares.py runs/bundled runs/first --most 1",
     "input_sizes.py runs/first --data sources.csv --sizes 64",
     "join.py runs/seed runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/joined",
-    "join.py runs/first runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/twice",
+    "join.py runs/first runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --refuse-as runs/joined --out runs/twice",
     "precision.py bundled --data sources.csv --of runs/first --quantize",
     f"self_training.py runs/first {PAIRS} few --out pseudo",
 ]

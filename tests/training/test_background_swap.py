@@ -79,8 +79,12 @@ def test_only_photographs_with_masks_get_another_skin(synthetic_lesions):
     without = replace(dataset, table=dataset.table.assign(mask=[None, *dataset.table["mask"][1:]]))
     swap = plan_swap(without, 1.0)
     photographs = [read_image(path, SIDE).pixels for path in without.table["image"][:2]]
-    assert np.array_equal(swap.read_view(0, SIDE, np.random.default_rng(0)), photographs[0])
-    assert not np.array_equal(swap.read_view(1, SIDE, np.random.default_rng(0)), photographs[1])
+    views = []
+    for row in (0, 1):
+        mask = swap.read_outline(row, SIDE)
+        views.append(swap.read_view(row, SIDE, mask, np.random.default_rng(0)))
+    assert np.array_equal(views[0], photographs[0])
+    assert not np.array_equal(views[1], photographs[1])
 
 
 def test_a_training_sees_lesions_on_other_skin(synthetic_lesions):
@@ -110,14 +114,20 @@ def test_an_empty_mask_is_listed_and_its_photograph_keeps_its_skin(synthetic_les
     assert "used without its mask" in checked.problems[0].error and "empty" in checked.problems[0].error
 
 
-def test_without_masks_a_swap_is_an_error(synthetic_lesions):
+def test_without_masks_what_needs_them_is_an_error(synthetic_lesions):
     dataset = load_dataset(synthetic_lesions)
     bare = replace(dataset, table=dataset.table.drop(columns="mask"))
-    with pytest.raises(DataError, match="0 can be used; expected two at least in a column `mask`"):
+    message = (
+        "--background-swap, --lesion-removal and --outline-weight need the masks of lesions, and 0 can be used; "
+        "expected two at least in a column `mask`"
+    )
+    with pytest.raises(DataError, match=message):
         keep_usable_masks(bare)
 
 
-def test_a_swap_with_a_frozen_backbone_is_an_error(tmp_path):
-    recipe = find_recipe("seed", background_swap=0.5)
-    with pytest.raises(UsageError, match="--lesion-removal and --outline-weight are for a backbone"):
+@pytest.mark.parametrize("field", ["background_swap", "lesion_removal", "outline_weight"])
+def test_what_needs_masks_is_an_error_with_a_frozen_backbone(field, tmp_path):
+    recipe = find_recipe("seed", **{field: 0.5})
+    message = "--background-swap, --lesion-removal and --outline-weight are for a backbone"
+    with pytest.raises(UsageError, match=message):
         check_call(tmp_path / "run", recipe, resume=False)

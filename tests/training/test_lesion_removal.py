@@ -8,12 +8,9 @@ import pytest
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import load_masks
-from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import read_image
 from lentigo.training.masks.mask_stages import load_pairs
-from lentigo.training.preparation import check_call
 from lentigo.training.recipe_lookup import find_recipe
-from lentigo.training.views.background_swap import keep_usable_masks
 from lentigo.training.views.lesion_removal import draw_removal, remove_lesion
 from lentigo.training.views.view_batches import load_views
 
@@ -79,15 +76,3 @@ def test_nothing_is_drawn_where_nothing_can_be_removed():
     mask[3:5, 3:5] = 1
     draw_removal(mask, 0.0, used)
     assert used.random() == unused.random()
-
-
-def test_without_masks_a_removal_is_an_error(lesions):
-    bare = replace(lesions, table=lesions.table.drop(columns="mask"))
-    with pytest.raises(DataError, match="--lesion-removal and --outline-weight need the masks"):
-        keep_usable_masks(bare)
-
-
-def test_a_removal_with_a_frozen_backbone_is_an_error(tmp_path):
-    recipe = find_recipe("seed", lesion_removal=0.5)
-    with pytest.raises(UsageError, match="--lesion-removal and --outline-weight are for a backbone"):
-        check_call(tmp_path / "run", recipe, resume=False)

@@ -48,21 +48,20 @@ class BackgroundSwap:
     masked_rows: np.ndarray
     probability: float
 
-    def read_view(self, row: int, side: int, rng: np.random.Generator) -> np.ndarray:
+    def read_view(self, row: int, side: int, mask: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
         """Reads a photograph, at times with the skin of another one.
 
         Args:
             row: Of the photograph.
             side: Of the view, in pixels.
-            rng: Draws whether the skin is swapped, and for which.
+            mask: Its own, as `read_outline` gives it.
+            rng: Draws whether the skin is swapped, and for which; nothing is drawn without a probability.
 
         Returns:
             uint8 (side, side, 3).
         """
         image = read_image(self.images[row], side).pixels
-        # Without a probability no mask is read: reading one takes as long as the photograph
-        mask = self.read_outline(row, side) if self.probability else None
-        if mask is None or rng.random() >= self.probability:
+        if mask is None or not self.probability or rng.random() >= self.probability:
             return image
         # Any skin will do, also that of the other class: what is behind the lesion must say nothing of it
         other = rng.choice(self.masked_rows)

@@ -46,14 +46,14 @@ def load_views(
     augmentation = find_augmentation(recipe)
     swap = plan_swap(dataset, recipe.background_swap)
     labels = encode_labels(dataset, recipe, rows)
-    needs_mask = recipe.outline_weight or recipe.lesion_removal
     views = []
     outlines = []
     # One generator for each view: what is drawn for one changes no other
     for place, row in enumerate(rows):
         generator = find_generator(recipe, epoch, rows, place)
-        image = swap.read_view(row, side, generator)
-        mask = swap.read_outline(row, side) if needs_mask else None
+        # Reading a mask takes as long as the photograph: only where something is made of it
+        mask = swap.read_outline(row, side) if recipe.uses_masks else None
+        image = swap.read_view(row, side, mask, generator)
         if mask is not None and draw_removal(mask, recipe.lesion_removal, generator):
             image = remove_lesion(image, mask)
             mask = np.zeros_like(mask)
