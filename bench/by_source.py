@@ -13,8 +13,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-import pandas as pd
-from known import take_unlearned
+from known import take_split, take_unlearned
 from tables import describe_machine, print_table
 
 from lentigo.datasets.dataset import Dataset
@@ -73,9 +72,7 @@ def main() -> None:
 
 def take_validation(dataset: Dataset, run: str) -> Dataset:
     """The photographs of a data set that a RUN validated on. Raises `SystemExit` where there are none."""
-    splits = pd.read_csv(f"{run}/splits.csv", dtype=str)
-    names = set(splits.loc[splits["split"] == "validation", "image"])
-    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
+    validation = take_split(dataset, open_bundle(run), "validation")
     if not len(validation):
         raise SystemExit(
             f"{run}: validated on no photograph of {dataset.name}, or the models know them all; expected the "

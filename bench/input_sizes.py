@@ -11,14 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from known import take_split
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, make_parser, print_table
 
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
-from lentigo.images.photographs import read_image
-from lentigo.models.bundle import CLASSIFIER, SPLITS, Bundle, open_bundle
+from lentigo.images.photographs import SIDE, read_image
+from lentigo.models.bundle import CLASSIFIER, Bundle, open_bundle
 from lentigo.models.runtime import Session
 from lentigo.training.loop.sampling import average_auroc
 
@@ -34,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     print(describe_machine())
     bundle = open_bundle(options.run)
-    dataset = choose_validation(load_dataset(options.data), bundle)
+    dataset = take_split(load_dataset(options.data), bundle, "validation")
     sources = dataset.table["source"].to_numpy()
     names = sorted(set(sources))
     rows = []
@@ -49,31 +49,32 @@ def main() -> None:
     print_table(["pixels", "AUROC within sources", *names], rows)
 
 
-def choose_validation(dataset: Dataset, bundle: Bundle) -> Dataset:
-    """The photographs that a RUN was validated on."""
-    splits = pd.read_csv(bundle.folder / SPLITS, dtype=str)
-    names = splits.loc[splits["split"] == "validation", "image"]
-    return dataset.take(dataset.table["image"].isin(names).to_numpy())
-
-
 def measure_at(bundle: Bundle, dataset: Dataset, size: int) -> np.ndarray:
     """The logits of photographs that are shown at a size, float (n,)."""
+    return measure_outputs_at(bundle, dataset, size)["logit"].ravel()
+
+
+def measure_outputs_at(bundle: Bundle, dataset: Dataset, size: int) -> dict[str, np.ndarray]:
+    """The logits (n, 1) and the embeddings (n, d) of photographs that are shown at a size."""
     from lentigo.models.graphs.onnx_graph import to_onnx
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.deep_learning import keras
+    from lentigo.models.networks.keras_graph import resize_input
     from lentigo.models.networks.network import open_network
-    from lentigo.models.networks.output_models import build_training_model
 
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
-    model = build_training_model(network, size)
-    classifier = keras.Model(model.input, {"logit": model.outputs[0]})
+    outputs = [network.logit, network.feature_extractor.output]
+    model = keras.Model(network.feature_extractor.input, outputs)
+    if size != SIDE:
+        model = resize_input(model, size)
+    classifier = keras.Model(model.input, dict(zip(("logit", "embedding"), model.outputs, strict=True)))
     session = Session(to_onnx(classifier).SerializeToString(), precision="f32")
     images = dataset.table["image"].tolist()
-    logits = []
+    answers = []
     for start in range(0, len(images), CHUNK):
         pixels = np.stack([read_image(path, size).pixels for path in images[start : start + CHUNK]])
-        logits.append(session.run(pixels)["logit"].ravel())
-    return np.concatenate(logits)
+        answers.append(session.run(pixels))
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in classifier.output}
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import pandas as pd
-from known import find_learned, gather_learned
+from known import find_learned, gather_learned, take_split
 from onnx import TensorProto, helper, numpy_helper
 from packing import LICENCE_FILE, forget_photographs, pack_weights
 from rejudge import move_prevalence, rejudge
@@ -147,9 +146,7 @@ def is_packed(run: Bundle) -> bool:
 
 def choose_judged(dataset: Dataset, first: Bundle, second: Bundle) -> Dataset:
     """The validation photographs of the second RUN that the first has not learned from."""
-    splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
-    names = set(splits.loc[splits["split"] == "validation", "image"])
-    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
+    validation = take_split(dataset, second, "validation")
     return validation.take(~find_learned(validation, first))
 
 
@@ -191,10 +188,7 @@ def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Datas
     It learns from training photographs of the second RUN, at most `MOST_EACH` of a diagnosis, and is
     measured on the judged ones.
     """
-    splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
-    training = dataset.take(
-        dataset.table["image"].isin(splits.loc[splits["split"] == "train", "image"]).to_numpy()
-    )
+    training = take_split(dataset, second, "train")
     rng = np.random.default_rng(0)
     rows = []
     for number, diagnosis in enumerate(DIAGNOSES):

@@ -26,6 +26,13 @@ def gather_learned(run: Bundle) -> TrainingRecord:
     return learned.fill(images, [hash_readable(image) for image in images])
 
 
+def take_split(dataset: Dataset, run: Bundle, split: str) -> Dataset:
+    """The photographs of a data set that a RUN has in a split, "train" or "validation", by their paths."""
+    splits = pd.read_csv(run.folder / SPLITS, dtype=str)
+    names = set(splits.loc[splits["split"] == split, "image"])
+    return dataset.take(dataset.table["image"].isin(names).to_numpy())
+
+
 def find_learned(dataset: Dataset, run: Bundle) -> np.ndarray:
     """Which photographs a RUN has learned from, bool (n,); those that it validated on are not among them."""
     recognised = gather_learned(run).recognise(list(dataset.table["image"]), dataset.digests)

@@ -11,8 +11,9 @@ other skin; `varied` is the recipe with stronger changes of light and colour, an
 The networks are measured at the size of the views that they have learned from. A source with fewer than 30
 malignant photographs has a row, and does not count in the mean: its AUROC says next to nothing.
 
+`--refit` measures each RUN with its last layer fitted anew, too, as `lentigo train --refit-head` does it.
 `--beside runs/first` answers what two networks of which neither knows the source say together: the mean of
-both logits, by the share of the first. A photograph is left out where the first has learned from it, or from
+both logits, by the share of the first, which may be a training of this program. A photograph is left out where the first has learned from it, or from
 another of its lesion or patient.
 """
 
@@ -23,9 +24,9 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from input_sizes import measure_at
+from input_sizes import measure_at, measure_outputs_at
 from join import SHARES, mix_logits
-from known import take_unlearned
+from known import take_split, take_unlearned
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
@@ -34,9 +35,10 @@ from weights import RECIPE
 from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
-from lentigo.models.bundle import CARD, Bundle, open_bundle
+from lentigo.models.bundle import CARD, CLASSIFIER, Bundle, open_bundle
 from lentigo.models.exports.agreement import measure_logits
 from lentigo.models.runtime import Session
+from lentigo.training.calibration.head_refit import draw_balanced, fit_last_layer
 from lentigo.training.holdout import list_holdouts
 from lentigo.training.recipes import BEST, Recipe
 from lentigo.training.training_set import LeakPolicy
@@ -62,6 +64,7 @@ PLAIN = dataclasses.replace(
 VARIED = dataclasses.replace(
     RECIPE, brightness=0.4, contrast=0.4, saturation=0.5, tint=0.2, lesion_removal=0.2
 )
+COLUMNS = ("source left out", "recipe", "last layer", "photographs", "malignant", "AUROC", "95 % interval")
 RECIPES = {
     "sources": RECIPE,
     "plain": PLAIN,
@@ -88,6 +91,9 @@ def main() -> None:
         "--folds", type=read_fold, nargs="+", default=FOLDS, help="sources left out together: phone+isic2020"
     )
     parser.add_argument("--out", type=Path, required=True, help="a folder for the RUNs")
+    parser.add_argument(
+        "--refit", action="store_true", help="measure with the last layer fitted anew, too (--refit-head)"
+    )
     parser.add_argument("--beside", help="a RUN that has learned from none of these sources")
     options = parser.parse_args()
     print(describe_machine())
@@ -99,13 +105,18 @@ def main() -> None:
             if not (run / CARD).is_file():
                 train_without(sources, run, RECIPES[recipe], options)
             for name, holdout in list_holdouts(dataset, sources).items():
-                rows.append([name, recipe, *measure_run(run, holdout)])
+                rows.append([name, recipe, "as learned", *measure_run(run, holdout)])
+                if options.refit:
+                    rows.append([name, recipe, "fitted anew", *measure_run(run, holdout, dataset)])
     rows.sort(key=lambda row: row[0])
-    print_table(["source left out", "recipe", "photographs", "malignant", "AUROC", "95 % interval"], rows)
+    print_table(COLUMNS, rows)
     for recipe in options.recipes:
-        aurocs = [row[4] for row in rows if row[1] == recipe and row[3] >= MIN_MALIGNANT]
-        if aurocs:
-            print(f"{recipe}: mean AUROC {np.mean(aurocs):.3f} of {len(aurocs)} sources")
+        for layer in ("as learned", "fitted anew"):
+            aurocs = [row[5] for row in rows if row[1:3] == [recipe, layer] and row[4] >= MIN_MALIGNANT]
+            if aurocs:
+                print(
+                    f"{recipe}, last layer {layer}: mean AUROC {np.mean(aurocs):.3f} of {len(aurocs)} sources"
+                )
     if options.beside:
         measure_beside(options, open_bundle(options.beside), dataset)
 
@@ -148,34 +159,60 @@ def train_without(sources: tuple[str, ...], run: Path, recipe: Recipe, options: 
     )
 
 
-def measure_run(run: Path, holdout: Dataset) -> list:
-    """How many photographs, how many malignant, AUROC and its interval."""
-    probability = expit(measure_at(open_bundle(run), holdout, VIEW_SIZE))
+def measure_run(run: Path, holdout: Dataset, dataset: Dataset | None = None) -> list:
+    """How many photographs, how many malignant, AUROC and its interval; with a data set to learn from, by a
+    last layer that is fitted anew to the RUN's training photographs.
+    """
+    bundle = open_bundle(run)
+    if dataset is None:
+        logits = measure_at(bundle, holdout, VIEW_SIZE)
+    else:
+        logits = measure_refitted(bundle, holdout, dataset)
+    probability = expit(logits)
     called = probability >= 0.5
     scores, intervals = measure_scores(holdout.malignant, probability, called, holdout.groups)
     low, high = intervals["auroc"]
     return [len(holdout), holdout.malignant.sum(), scores["auroc"], f"{low:.3f} to {high:.3f}"]
 
 
+def measure_refitted(bundle: Bundle, holdout: Dataset, dataset: Dataset) -> np.ndarray:
+    """The logits, float (n,), by a last layer that is fitted to the RUN's training photographs anew."""
+    training = take_split(dataset, bundle, "train")
+    rows, weights = draw_balanced(training, seed=0)
+    learned = training.take(rows)
+    embeddings = measure_outputs_at(bundle, learned, VIEW_SIZE)["embedding"]
+    kernel, bias = fit_last_layer(embeddings, learned.malignant, weights)
+    return (measure_outputs_at(bundle, holdout, VIEW_SIZE)["embedding"] @ kernel + bias).ravel()
+
+
 def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset) -> None:
     """Prints the AUROC of the weighted mean of two networks' logits: a row for each share of the first."""
     unlearned = take_unlearned(dataset, [first])
-    session = Session(first.graph, precision="f32")
     columns = {}
     counted = []
     for recipe in options.recipes:
         for sources in options.folds:
             second = open_bundle(options.out / name_run(recipe, sources))
             for name, holdout in list_holdouts(unlearned, sources).items():
-                first_logits = measure_logits(session, holdout.table["image"]).ravel()
-                second_logits = measure_at(second, holdout, VIEW_SIZE)
+                logits = [measure_beside_one(run, holdout, dataset, options.refit) for run in (first, second)]
                 title = f"{name} ({len(holdout)}, {holdout.malignant.sum()} malignant), {recipe}"
-                columns[title] = rank_shares(first_logits, second_logits, holdout.malignant)
+                columns[title] = rank_shares(*logits, holdout.malignant)
                 counted.append(bool(holdout.malignant.sum() >= MIN_MALIGNANT))
     rows = []
     for share, *aurocs in zip(SHARES, *columns.values()):
         rows.append([share, *aurocs, np.mean(np.array(aurocs)[counted])])
     print_table([f"share of {first.name}", *columns, "mean"], rows)
+
+
+def measure_beside_one(run: Bundle, holdout: Dataset, dataset: Dataset, refit: bool) -> np.ndarray:
+    """The logits of one of two networks, float (n,): a packed RUN's at the size that it has, a training's of
+    this program at the size of its views.
+    """
+    if not (run.folder / CLASSIFIER).is_file():
+        return measure_logits(Session(run.graph, precision="f32"), holdout.table["image"]).ravel()
+    if refit:
+        return measure_refitted(run, holdout, dataset)
+    return measure_at(run, holdout, VIEW_SIZE)
 
 
 def rank_shares(first: np.ndarray, second: np.ndarray, malignant: np.ndarray) -> list[float]:

@@ -22,6 +22,7 @@ from tables import make_parser, print_table
 
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.groups import GROUP_COLUMNS
 from lentigo.splits.conflicts import find_conflicts
 from lentigo.splits.leaks import join_duplicates, search_dataset
 
@@ -89,7 +90,7 @@ def main() -> None:
 
 def list_pairs(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """The photographs with an outline, and those of a folder of outlines with a manifest, if it is there."""
-    columns = ["image", "mask", "source", "split", "lesion_id", "patient_id"]
+    columns = ["image", "mask", "source", "split", *GROUP_COLUMNS]
     pairs = [table.loc[table["mask"].notna(), columns]]
     if folder.is_dir():
         drawings = place_files(pd.read_csv(folder / "manifest.csv", dtype=str), folder)

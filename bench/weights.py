@@ -86,7 +86,7 @@ MASK_RECIPE = dataclasses.replace(
     corruption=0.1,
     resampling=0.0,
     background_swap=0.0,
-    lesion_removal=0.1,
+    lesion_removal=0.15,
 )
 CHANGES = (  # that the call may make
     "backbone",

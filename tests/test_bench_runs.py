@@ -48,6 +48,7 @@ ON_PHOTOGRAPHS = [
     "skin_tones.py photographs/phone",
     "steps.py few --count 2 --rounds 1",
     f"stickers.py bundled {PAIRS} --split train --most 3",
+    "whole_frames.py sources.csv masks.csv --folder frames --out masks_whole.csv",
     "stream.py bundled few --count 5",
 ]
 WEIGHTS = (
@@ -62,6 +63,7 @@ ON_RUNS = [
     "join.py runs/seed runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --out runs/joined",
     "join.py runs/first runs/first --data sources.csv --not-lesions flowers --branch lite2.npz --refuse-as runs/joined --out runs/twice",
     "precision.py bundled --data sources.csv --of runs/first --quantize",
+    "refit_head.py runs/first --data sources.csv --out runs/refitted",
     f"self_training.py runs/first {PAIRS} few --out pseudo",
 ]
 WITHOUT_TABLE = {  # and what each makes or prints

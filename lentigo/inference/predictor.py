@@ -206,7 +206,8 @@ class Predictor:
             output: What the network gave for a photograph's views.
         """
         reference = self.decider.reference
-        measured = {"heatmap": output.first.get("heatmap"), "mask": output.mask}
+        measured = {name: output.first.get(name) for name in ("heatmap", "lesion")}
+        measured["mask"] = output.mask
         if self.has_classifier:
             measured["logit"] = np.array(output.logit)
         if reference is not None:

@@ -18,7 +18,7 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
 # What a graph of ours may give; "middle" are the mid-level features
-OUTPUT_NAMES = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis", "reference")
+OUTPUT_NAMES = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis", "reference", "lesion")
 Outputs = dict[str, np.ndarray]  # of a graph, by name
 # Compiled graphs of the process that this one was forked from: taking them down would wait for threads that
 # are not there

@@ -78,6 +78,11 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
             "--balance diagnosis: no column of the diagnosis is named; expected --diagnosis COLUMN, or "
             "--balance source"
         )
+    if recipe.refit_head and recipe.head != "linear":
+        raise UsageError(
+            f"--refit-head fits a last layer that stands on the embedding, and the head is {recipe.head}; expected "
+            "--head linear beside it, or leave it out"
+        )
     if recipe.outline_weight and recipe.mixup:
         raise UsageError(
             "--outline-weight and --mixup: a blend of two lesions has no outline; leave one of them out"

@@ -99,6 +99,10 @@ class Recipe:
             "choices": ("hidden", "linear"),
         },
     )
+    refit_head: bool = switch(
+        False,
+        "fit a linear head anew once the backbone has learned: each class of a source has the same say",
+    )
     balance: str = field(
         default="none",
         metadata={

@@ -20,6 +20,7 @@ from lentigo.datasets.dataset import DataSource
 from lentigo.evaluation.assessment import Assessment
 from lentigo.images.problems import Problem
 from lentigo.models.bundle import GRAPH, SPLITS, Bundle, finish_bundle
+from lentigo.training.calibration.head_refit import refit_head
 from lentigo.training.calibration.precision_check import PrecisionCheck, check_precision
 from lentigo.training.card import describe_training
 from lentigo.training.holdout import list_holdouts, measure_holdouts, set_aside
@@ -182,6 +183,9 @@ def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionChe
     """
     history = run_job(job)
     write_model(out, job.network, history)
+    if job.recipe.refit_head:
+        refit_head(job.network, out / GRAPH, job.training, job.recipe.seed)
+        write_model(out, job.network, history)
     check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
     return history, check
 

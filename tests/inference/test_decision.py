@@ -114,3 +114,14 @@ def test_a_lesion_unlike_the_sources_is_answered_and_called_shifted():
         "malignant",
         "uncertain",
     ]
+
+
+def test_a_photograph_in_which_no_lesion_is_found_is_refused():
+    reference = Reference(np.zeros((2, 2)), np.eye(2), 10.0, np.array([]), np.array([]), lesion_limit=0.8)
+    rule = DecisionRule(0.5, 0.0, reference)
+    decisions = [rule.decide(0.7, 1.0, lesion) for lesion in (0.79, 0.8, np.nan)]
+    assert [each.in_distribution for each in decisions] == [False, True, False]
+    assert [each.label for each in decisions] == ["uncertain", "malignant", "uncertain"]
+    assert decisions[0].reason == "no lesion found in it (P(lesion) at most 0.79, limit 0.80)"
+    assert rule.decide(0.7, 1.0).in_distribution  # a graph that does not say
+    assert "unlike the photographs" in rule.decide(0.7, 11.0, 0.1).reason

@@ -1,13 +1,17 @@
 import dataclasses
+import shutil
 
 import numpy as np
+import onnx
 import pytest
+from PIL import Image
 from sklearn.covariance import LedoitWolf
 
+from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError, UsageError
 from lentigo.inference.decisions.refusal import load_reference
 from lentigo.inference.predictor import Predictor
-from lentigo.models.bundle import REFERENCE
+from lentigo.models.bundle import REFERENCE, draft_bundle, open_bundle
 from lentigo.training.calibration.reference_fit import find_whitening, fit_reference
 
 RNG = np.random.default_rng(0)
@@ -122,6 +126,41 @@ def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, 
     change_reference(predictor, limit=np.inf)
     (answer,) = predictor.predict([image])
     assert answer.label in ("benign", "malignant") and answer.in_distribution is True and answer.reason == ""
+
+
+@pytest.fixture
+def run_that_finds_lesions(run, tmp_path):
+    """A RUN whose graph says of a photograph that the highest P(lesion) is its brightest value / 255."""
+    folder = shutil.copytree(run, tmp_path / "run")
+    model = onnx.load(folder / "model.onnx")
+    (image,) = model.graph.input
+    nodes = [
+        onnx.helper.make_node("Cast", [image.name], ["light"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Flatten", ["light"], ["lights"]),
+        onnx.helper.make_node("ReduceMax", ["lights"], ["brightest"], axes=[1], keepdims=1),
+        onnx.helper.make_node("Div", ["brightest", "white"], ["lesion"]),
+    ]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(255, np.float32), "white"))
+    output = onnx.helper.make_tensor_value_info("lesion", onnx.TensorProto.FLOAT, ["n", 1])
+    model.graph.output.append(output)
+    onnx.save(model, folder / "model.onnx")
+    write_json(folder / "card.json", draft_bundle(folder, open_bundle(run).card).card)
+    return folder
+
+
+def test_where_no_lesion_is_found_the_reason_is_told(run_that_finds_lesions, image, tmp_path):
+    dark = tmp_path / "dark.png"
+    Image.fromarray(np.full((300, 300, 3), 100, np.uint8)).save(dark)
+    for explained in (False, True):
+        predictor = Predictor(run_that_finds_lesions, explained=explained)
+        change_reference(predictor, limit=np.inf, lesion_limit=0.5)
+        refused, answered = predictor.predict([dark, image])
+        assert refused.label == "uncertain" and refused.in_distribution is False
+        assert refused.reason == "no lesion found in it (P(lesion) at most 0.39, limit 0.50)"
+        assert answered.in_distribution is True
+        change_reference(predictor, lesion_limit=0.0)  # not asked
+        assert next(predictor.predict([dark])).in_distribution is True
 
 
 def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, image):

@@ -118,6 +118,12 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         "it can exclude neither class, where it excludes both, and where it excludes that label. The risk "
         f"of excluding the true class: {format_fact(refusal.get('alpha'))}.",
     ]
+    if refusal.get("lesion_limit"):
+        lines.insert(
+            1,
+            "It says uncertain, too, where P(lesion) is nowhere in the photograph as high as "
+            f"{format_fact(refusal['lesion_limit'])}: no lesion is found there.",
+        )
     lines += describe_refusals(scores.get("refusals"))
     return Section("Refusal", tuple(lines))
 

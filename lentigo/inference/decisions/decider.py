@@ -74,7 +74,8 @@ class Decider:
         """
         probability = self.calibrate(output.logit)
         # The rule is fitted on validation, hence applied before the prevalence moves the probability
-        decision = self.rule.decide(probability, self.measure_distance(output.first))
+        distance = self.measure_distance(output.first)
+        decision = self.rule.decide(probability, distance, read_lesion(output.first))
         return Prediction(
             image=image.image,
             label=decision.label,
@@ -263,3 +264,8 @@ def read_diagnosis(outputs: Outputs) -> dict[str, float] | None:
         return None
     shares = outputs["diagnosis"]  # (7,), in the order of `DIAGNOSES`
     return {name: float(share) for name, share in zip(DIAGNOSES, shares, strict=True)}
+
+
+def read_lesion(outputs: Outputs) -> float:
+    """The highest P(lesion) of all places of a photograph; 1 where the graph does not say."""
+    return float(outputs["lesion"][0]) if "lesion" in outputs else 1.0

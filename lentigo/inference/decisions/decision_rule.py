@@ -48,12 +48,13 @@ class DecisionRule:
     alpha: float
     reference: Reference | None
 
-    def decide(self, probability: float, distance: float = 0.0) -> Decision:
+    def decide(self, probability: float, distance: float = 0.0, lesion: float = 1.0) -> Decision:
         """Decides on one photograph.
 
         Args:
             probability: Its calibrated P(malignant).
             distance: How far it is from what the model knows, as `Reference.measure_distance` gives it.
+            lesion: The highest P(lesion) of all its places; 1 where the graph does not say.
 
         Returns:
             The label, or "uncertain" and the reason.
@@ -68,6 +69,9 @@ class DecisionRule:
             return Decision(
                 "uncertain", False, f"unlike the photographs that the model knows ({limits})", False
             )
+        if not lesion >= self.reference.lesion_limit:
+            limits = f"P(lesion) at most {lesion:.2f}, limit {self.reference.lesion_limit:.2f}"
+            return Decision("uncertain", False, f"no lesion found in it ({limits})", False)
         shifted = None  # a RUN of before has no such limit
         if np.isfinite(self.reference.shift_limit):
             shifted = bool(distance > self.reference.shift_limit)

@@ -44,6 +44,8 @@ class Reference:
             frozen branch: their distances are scaled to each other, and the largest counts.
         shift_limit: A photograph further than this shows a lesion, but is unlike the sources that the model
             has learned from.
+        lesion_limit: A photograph shows no lesion where the graph's output "lesion", the highest P(lesion) of
+            all its places, is below this; 0 where it is not asked.
     """
 
     centres: np.ndarray
@@ -53,6 +55,7 @@ class Reference:
     malignant: np.ndarray
     output: str = "embedding"
     shift_limit: float = np.inf
+    lesion_limit: float = 0.0
 
     def measure_distance(self, points: np.ndarray) -> np.ndarray:
         """Measures how far photographs are from the nearer class centre.
@@ -116,6 +119,7 @@ class Reference:
             "whitening": self.whitening,
             "limit": self.limit,
             "shift_limit": self.shift_limit,
+            "lesion_limit": self.lesion_limit,
             "benign": self.benign,
             "malignant": self.malignant,
         }
@@ -199,6 +203,7 @@ def make_reference(file: dict[str, np.ndarray], ending: str) -> Reference:
         "benign": file[f"benign{ending}"],
         "malignant": file[f"malignant{ending}"],
         "shift_limit": file["shift_limit"] if "shift_limit" in file else np.array(np.inf),
+        "lesion_limit": file["lesion_limit"] if "lesion_limit" in file else np.array(0.0),
     }
     check_arrays(arrays)
     return Reference(
@@ -209,6 +214,7 @@ def make_reference(file: dict[str, np.ndarray], ending: str) -> Reference:
         malignant=arrays["malignant"],
         output=output,
         shift_limit=float(arrays["shift_limit"]),
+        lesion_limit=float(arrays["lesion_limit"]),
     )
 
 
@@ -220,7 +226,15 @@ def find_output(file: dict[str, np.ndarray]) -> str:
     return "embedding"  # whose centres are missing: told by whoever looks for them
 
 
-DIMENSIONS = {"centres": 2, "whitening": 2, "benign": 1, "malignant": 1, "limit": 0, "shift_limit": 0}
+DIMENSIONS = {
+    "centres": 2,
+    "whitening": 2,
+    "benign": 1,
+    "malignant": 1,
+    "limit": 0,
+    "shift_limit": 0,
+    "lesion_limit": 0,
+}
 
 
 def check_arrays(arrays: dict[str, np.ndarray]) -> None:

@@ -165,6 +165,7 @@ CARD = Entries(
             {
                 "output": REFERENCE_OUTPUT,
                 "distance_limit": NUMBER.or_null(),
+                "lesion_limit": SHARE.or_null(),
             },
             nullable=False,
         ),
