@@ -62,7 +62,6 @@ MASK = "mask"
 DIAGNOSIS = "diagnosis"
 MASK_SHARE = 0.5  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
 TOLERANCE = 0.002  # of AUROC: among shares that are nearly the best, the one nearest to one half counts
-MIN_CLASS = 5  # photographs of each class, for a source to have a say in the share
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
 COPIED = (HISTORY, LICENCE_FILE)  # of the first RUN
 
@@ -153,28 +152,17 @@ def choose_judged(dataset: Dataset, first: Bundle, second: Bundle) -> Dataset:
 def choose_factors(logits: list[np.ndarray], judged: Dataset) -> tuple[float, float]:
     """The factors of both logits: by the AUROC within sources, each logit in its own spread."""
     sources = judged.table["source"].to_numpy()
-    counted = find_counted(sources, judged.malignant)
     rows = []
     for share in SHARES:
         mean = mix_logits(logits[0], logits[1], share)
-        rows.append([share, average_auroc(mean[counted], judged.malignant[counted], sources[counted])])
-    print_table([f"share of the first, {counted.sum()} photographs", "AUROC within sources"], rows)
+        rows.append([share, average_auroc(mean, judged.malignant, sources)])
+    print_table([f"share of the first, {len(judged)} photographs", "AUROC within sources"], rows)
     highest = max(row[1] for row in rows)
     nearly_best = [share for share, auroc in rows if auroc >= highest - TOLERANCE]
     best = min(nearly_best, key=lambda share: abs(share - 0.5))
     spreads = [float(np.std(each)) for each in logits]
     # Both logits keep the scale of the second one's
     return best * spreads[1] / spreads[0], 1 - best
-
-
-def find_counted(sources: np.ndarray, malignant: np.ndarray) -> np.ndarray:
-    """Which photographs, bool (n,), are of sources with enough of both classes; all where no source has."""
-    counted = np.zeros(len(sources), bool)
-    for source in set(sources):
-        of_source = sources == source
-        if np.bincount(malignant[of_source], minlength=2).min() >= MIN_CLASS:
-            counted |= of_source
-    return counted if counted.any() else ~counted
 
 
 def mix_logits(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:

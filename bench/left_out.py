@@ -65,6 +65,7 @@ VARIED = dataclasses.replace(
     RECIPE, brightness=0.4, contrast=0.4, saturation=0.5, tint=0.2, lesion_removal=0.2
 )
 COLUMNS = ("source left out", "recipe", "last layer", "photographs", "malignant", "AUROC", "95 % interval")
+LAST_LAYERS: dict[Path, tuple[np.ndarray, np.ndarray]] = {}  # fitted anew, by the folder of the RUN
 RECIPES = {
     "sources": RECIPE,
     "plain": PLAIN,
@@ -177,11 +178,13 @@ def measure_run(run: Path, holdout: Dataset, dataset: Dataset | None = None) -> 
 
 def measure_refitted(bundle: Bundle, holdout: Dataset, dataset: Dataset) -> np.ndarray:
     """The logits, float (n,), by a last layer that is fitted to the RUN's training photographs anew."""
-    training = take_split(dataset, bundle, "train")
-    rows, weights = draw_balanced(training, seed=0)
-    learned = training.take(rows)
-    embeddings = measure_outputs_at(bundle, learned, VIEW_SIZE)["embedding"]
-    kernel, bias = fit_last_layer(embeddings, learned.malignant, weights)
+    if bundle.folder not in LAST_LAYERS:
+        training = take_split(dataset, bundle, "train")
+        rows, weights = draw_balanced(training, seed=0)
+        learned = training.take(rows)
+        embeddings = measure_outputs_at(bundle, learned, VIEW_SIZE)["embedding"]
+        LAST_LAYERS[bundle.folder] = fit_last_layer(embeddings, learned.malignant, weights)
+    kernel, bias = LAST_LAYERS[bundle.folder]
     return (measure_outputs_at(bundle, holdout, VIEW_SIZE)["embedding"] @ kernel + bias).ravel()
 
 

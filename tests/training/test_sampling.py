@@ -112,6 +112,16 @@ def test_sources_with_one_class_are_left_out_of_the_average():
     assert average_auroc(np.array([0.0, 1.0, 5.0, 6.0]), malignant, sources) == 1.0
 
 
+def test_a_source_with_a_handful_of_one_class_has_no_say():
+    """One malignant photograph of a screening set would decide the best epoch of a training."""
+    sources = np.array(["clinic"] * 10 + ["screening"] * 10)
+    malignant = np.array([0] * 5 + [1] * 5 + [0] * 9 + [1])
+    logits = np.concatenate([np.arange(10.0), -np.arange(10.0)])
+    assert average_auroc(logits, malignant, sources) == 1.0
+    of_screening = sources == "screening"
+    assert average_auroc(logits[of_screening], malignant[of_screening], sources[of_screening]) == 0.0
+
+
 def test_diagnoses_to_balance_by_need_a_column(tmp_path):
     with pytest.raises(UsageError, match="--diagnosis COLUMN, or --balance source"):
         check_call(tmp_path / "run", Recipe(balance="diagnosis"), resume=False)

@@ -11,6 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from lentigo.errors import DataError
 
+FEWEST_OF_A_CLASS = 5  # photographs of a source, for its AUROC to say something
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -100,22 +102,22 @@ def average_auroc(logits: np.ndarray, malignant: np.ndarray, sources: np.ndarray
         sources: Names, words (n,).
 
     Returns:
-        The mean over the sources that have both classes; of all photographs together where none has.
+        The mean over the sources with at least `FEWEST_OF_A_CLASS` photographs of each class, whose AUROC says
+        something; where there is none, over those with both classes; of all photographs together where
+        there is none of these either.
 
     >>> average_auroc(np.array([0.0, 1.0, 9.0, 8.0]), np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"]))
     0.5
     """
-    aurocs = []
-    weights = []
+    smaller_classes = {}
     for source in sorted(set(sources)):
-        chosen = sources == source
-        smaller_class = np.bincount(malignant[chosen], minlength=2).min()
-        if smaller_class:
-            aurocs.append(roc_auc_score(malignant[chosen], logits[chosen]))
-            weights.append(np.sqrt(smaller_class))
-    if not aurocs:
+        smaller_classes[source] = int(np.bincount(malignant[sources == source], minlength=2).min())
+    fewest = FEWEST_OF_A_CLASS if max(smaller_classes.values()) >= FEWEST_OF_A_CLASS else 1
+    counted = {source: n for source, n in smaller_classes.items() if n >= fewest}
+    if not counted:
         return float(roc_auc_score(malignant, logits))
-    return float(np.average(aurocs, weights=weights))
+    aurocs = [roc_auc_score(malignant[sources == name], logits[sources == name]) for name in counted]
+    return float(np.average(aurocs, weights=np.sqrt(list(counted.values()))))
 
 
 def draw_balanced(cells: list[Cell], n: int, rng: np.random.Generator) -> np.ndarray:
