@@ -23,6 +23,7 @@ from lentigo.models.runtime import Session
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the first RUN's logits
 SEED = 0  # draws the photographs of a set
+NO_SETS = ("images", "train", "benign", "malignant")  # folders within a set
 
 
 def main() -> None:
@@ -58,8 +59,8 @@ def choose_drawings(run: Path, most: int) -> pd.DataFrame:
 
 
 def name_set(image: str) -> str:
-    """The folder that holds the photographs of a set, whose own are called images, train and the like."""
-    folders = [name for name in Path(image).parts[:-1] if name not in ("images", "train")]
+    """The folder that holds the photographs of a set, whose own are those of `NO_SETS`."""
+    folders = [name for name in Path(image).parts[:-1] if name not in NO_SETS]
     return folders[-1]
 
 

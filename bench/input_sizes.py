@@ -56,6 +56,17 @@ def measure_at(bundle: Bundle, dataset: Dataset, size: int) -> np.ndarray:
 
 def measure_outputs_at(bundle: Bundle, dataset: Dataset, size: int) -> dict[str, np.ndarray]:
     """The logits (n, 1) and the embeddings (n, d) of photographs that are shown at a size."""
+    session = open_at(bundle, size)
+    images = dataset.table["image"].tolist()
+    answers = []
+    for start in range(0, len(images), CHUNK):
+        pixels = np.stack([read_image(path, size).pixels for path in images[start : start + CHUNK]])
+        answers.append(session.run(pixels))
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+
+
+def open_at(bundle: Bundle, size: int) -> Session:
+    """A RUN's network that takes photographs of a size, and gives `logit` and `embedding`."""
     from lentigo.models.graphs.onnx_graph import to_onnx
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.deep_learning import keras
@@ -68,13 +79,7 @@ def measure_outputs_at(bundle: Bundle, dataset: Dataset, size: int) -> dict[str,
     if size != SIDE:
         model = resize_input(model, size)
     classifier = keras.Model(model.input, dict(zip(("logit", "embedding"), model.outputs, strict=True)))
-    session = Session(to_onnx(classifier).SerializeToString(), precision="f32")
-    images = dataset.table["image"].tolist()
-    answers = []
-    for start in range(0, len(images), CHUNK):
-        pixels = np.stack([read_image(path, size).pixels for path in images[start : start + CHUNK]])
-        answers.append(session.run(pixels))
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in classifier.output}
+    return Session(to_onnx(classifier).SerializeToString(), precision="f32")
 
 
 if __name__ == "__main__":

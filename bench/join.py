@@ -5,7 +5,7 @@ answers.
         --branch efficientnetlite2.npz --out runs/joined
 
 The first RUN gives the embedding. Where both have a decoder the mask is the weighted mean of both before its
-sigmoid; where one has, it is that one's. A head on both embeddings gives the diagnosis.
+sigmoid; where one has, it is that one's. A linear head on one embedding or both gives the diagnosis.
 The heatmap is the same mean as the logit: it is exact, since each heatmap is linear in its logit's gradient.
 Both RUNs are judged on the validation photographs of the second that the first has not learned from: they
 choose the mean's share, calibrate it and set its threshold.
@@ -61,7 +61,6 @@ JOINED = ("logit", "heatmap")  # outputs that are weighted means
 MASK = "mask"
 DIAGNOSIS = "diagnosis"
 MASK_SHARE = 0.5  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
-TOLERANCE = 0.002  # of AUROC: among shares that are nearly the best, the one nearest to one half counts
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
 COPIED = (HISTORY, LICENCE_FILE)  # of the first RUN
 
@@ -71,7 +70,7 @@ class DiagnosisHead:
     """A linear head of the seven diagnoses.
 
     Attributes:
-        weights: Float32 (d, 7), of both embeddings.
+        weights: Float32 (d, 7), of both embeddings; 0 for one that it does not use.
         intercepts: Float32 (7,).
     """
 
@@ -157,9 +156,7 @@ def choose_factors(logits: list[np.ndarray], judged: Dataset) -> tuple[float, fl
         mean = mix_logits(logits[0], logits[1], share)
         rows.append([share, average_auroc(mean, judged.malignant, sources)])
     print_table([f"share of the first, {len(judged)} photographs", "AUROC within sources"], rows)
-    highest = max(row[1] for row in rows)
-    nearly_best = [share for share, auroc in rows if auroc >= highest - TOLERANCE]
-    best = min(nearly_best, key=lambda share: abs(share - 0.5))
+    best = max(rows, key=lambda row: row[1])[0]
     spreads = [float(np.std(each)) for each in logits]
     # Both logits keep the scale of the second one's
     return best * spreads[1] / spreads[0], 1 - best
@@ -171,10 +168,10 @@ def mix_logits(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarra
 
 
 def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Dataset) -> DiagnosisHead:
-    """Fits a linear head of the seven diagnoses on both embeddings, each diagnosis with the same weight.
+    """Fits a linear head of the seven diagnoses, each with the same weight: on the first embedding, on the second or on
+    both, whichever the judged photographs tell apart best by.
 
-    It learns from training photographs of the second RUN, at most `MOST_EACH` of a diagnosis, and is
-    measured on the judged ones.
+    It learns from training photographs of the second RUN, at most `MOST_EACH` of a diagnosis.
     """
     training = take_split(dataset, second, "train")
     rng = np.random.default_rng(0)
@@ -187,35 +184,53 @@ def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Datas
             )
         rows.append(of_diagnosis[:MOST_EACH])
     training = training.take(np.concatenate(rows))
-    embeddings = measure_embeddings(first, second, training)
-    scaler = StandardScaler().fit(embeddings)
-    regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
-    regression.fit(scaler.transform(embeddings), training.diagnosis_numbers)
-    weights = (regression.coef_ / scaler.scale_).T
-    intercepts = regression.intercept_ - scaler.mean_ @ weights
-    head = DiagnosisHead(weights.astype(np.float32), intercepts.astype(np.float32))
-    shares = softmax(measure_embeddings(first, second, judged) @ head.weights + head.intercepts, axis=1)
-    scores = measure_diagnoses(judged.diagnosis_numbers, shares, judged.groups)
     print(f"{len(training)} photographs to fit the diagnosis on")
-    if scores is None:
-        raise SystemExit(
-            f"{judged.name}: no judged photograph has a diagnosis; expected some to measure it on"
-        )
+    first_embeddings, second_embeddings = measure_embeddings(first, second, training)
+    length = first_embeddings.shape[1]
+    learned = np.concatenate([first_embeddings, second_embeddings], axis=1)
+    shown = np.concatenate(measure_embeddings(first, second, judged), axis=1)
+    fits = {}
+    for name, part in {"first": slice(0, length), "second": slice(length, None), "both": slice(None)}.items():
+        head = fit_head(learned, training.diagnosis_numbers, part)
+        shares = softmax(shown @ head.weights + head.intercepts, axis=1)
+        scores = measure_diagnoses(judged.diagnosis_numbers, shares, judged.groups)
+        if scores is None:
+            raise SystemExit(
+                f"{judged.name}: no judged photograph has a diagnosis; expected some to measure it on"
+            )
+        fits[name] = (scores, head)
+    print_table(
+        ["diagnosis from the embedding of", "balanced accuracy", "95 % interval"],
+        [
+            [name, scores.balanced_accuracy, "{:.3f} to {:.3f}".format(*scores.ci)]
+            for name, (scores, _) in fits.items()
+        ],
+    )
+    scores, head = max(fits.values(), key=lambda fit: fit[0].balanced_accuracy)
     results = [[each.name, each.n, each.sensitivity, each.auroc] for each in scores.each]
     print_table(["diagnosis", "n", "sensitivity", "AUROC"], results)
-    low, high = scores.ci
-    print(f"balanced accuracy {scores.balanced_accuracy:.3f} ({low:.3f} to {high:.3f})")
     return head
 
 
-def measure_embeddings(first: Bundle, second: Bundle, dataset: Dataset) -> np.ndarray:
-    """Both embeddings of each photograph, float32 (n, d)."""
+def fit_head(embeddings: np.ndarray, diagnoses: np.ndarray, part: slice) -> DiagnosisHead:
+    """Fits a head on some columns of both embeddings, float (n, d); the weights of the others are 0."""
+    scaler = StandardScaler().fit(embeddings[:, part])
+    regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
+    regression.fit(scaler.transform(embeddings[:, part]), diagnoses)
+    weights = np.zeros((embeddings.shape[1], len(DIAGNOSES)), np.float32)
+    weights[part] = (regression.coef_ / scaler.scale_).T
+    intercepts = regression.intercept_ - scaler.mean_ @ weights[part]
+    return DiagnosisHead(weights, intercepts.astype(np.float32))
+
+
+def measure_embeddings(first: Bundle, second: Bundle, dataset: Dataset) -> list[np.ndarray]:
+    """The embeddings of each photograph by the first and by the second network, float32 (n, d) each."""
     embeddings = []
     for bundle in (first, second):
         session = Session(bundle.graph, precision="f32", outputs=("embedding",))
         pixels = (require_readable(image).pixels for image in stream_images(dataset.table["image"]))
         embeddings.append(np.stack([outputs["embedding"] for outputs in session.stream(pixels)]))
-    return np.concatenate(embeddings, axis=1)
+    return embeddings
 
 
 def write_joined(

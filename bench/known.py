@@ -1,8 +1,9 @@
-"""What a RUN knows of a set of photographs: which of them it has learned from, in whatever file they are."""
+"""What a RUN knows: which photographs of a set it has learned from, in whatever file they are, and by what recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.models.bundle import SPLITS, Bundle
 from lentigo.models.training_record import TrainingRecord
 from lentigo.models.training_record_files import read_training_record
+from lentigo.training.recipes import BEST, Recipe
 
 
 def gather_learned(run: Bundle) -> TrainingRecord:
@@ -31,6 +33,11 @@ def take_split(dataset: Dataset, run: Bundle, split: str) -> Dataset:
     splits = pd.read_csv(run.folder / SPLITS, dtype=str)
     names = set(splits.loc[splits["split"] == split, "image"])
     return dataset.take(dataset.table["image"].isin(names).to_numpy())
+
+
+def read_recipe(run: Bundle) -> Recipe:
+    """The recipe of a RUN; a field that it is older than has the value that it had then, its default."""
+    return replace(BEST, **run.card["recipe"])
 
 
 def find_learned(dataset: Dataset, run: Bundle) -> np.ndarray:

@@ -24,9 +24,9 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from input_sizes import measure_at, measure_outputs_at
+from input_sizes import measure_at, measure_outputs_at, open_at
 from join import SHARES, mix_logits
-from known import take_split, take_unlearned
+from known import read_recipe, take_split, take_unlearned
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
@@ -38,7 +38,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.models.bundle import CARD, CLASSIFIER, Bundle, open_bundle
 from lentigo.models.exports.agreement import measure_logits
 from lentigo.models.runtime import Session
-from lentigo.training.calibration.head_refit import draw_balanced, fit_last_layer
+from lentigo.training.calibration.head_refit import embed_photographs, fit_last_layer
 from lentigo.training.holdout import list_holdouts
 from lentigo.training.recipes import BEST, Recipe
 from lentigo.training.training_set import LeakPolicy
@@ -180,10 +180,9 @@ def measure_refitted(bundle: Bundle, holdout: Dataset, dataset: Dataset) -> np.n
     """The logits, float (n,), by a last layer that is fitted to the RUN's training photographs anew."""
     if bundle.folder not in LAST_LAYERS:
         training = take_split(dataset, bundle, "train")
-        rows, weights = draw_balanced(training, seed=0)
-        learned = training.take(rows)
-        embeddings = measure_outputs_at(bundle, learned, VIEW_SIZE)["embedding"]
-        LAST_LAYERS[bundle.folder] = fit_last_layer(embeddings, learned.malignant, weights)
+        session = open_at(bundle, VIEW_SIZE)
+        embedded = embed_photographs(session, training, read_recipe(bundle), VIEW_SIZE)
+        LAST_LAYERS[bundle.folder] = fit_last_layer(*embedded)
     kernel, bias = LAST_LAYERS[bundle.folder]
     return (measure_outputs_at(bundle, holdout, VIEW_SIZE)["embedding"] @ kernel + bias).ravel()
 
@@ -197,9 +196,10 @@ def measure_beside(options: argparse.Namespace, first: Bundle, dataset: Dataset)
         for sources in options.folds:
             second = open_bundle(options.out / name_run(recipe, sources))
             for name, holdout in list_holdouts(unlearned, sources).items():
-                logits = [measure_beside_one(run, holdout, dataset, options.refit) for run in (first, second)]
+                first_logits = measure_beside_one(first, holdout, dataset, options.refit)
+                second_logits = measure_beside_one(second, holdout, dataset, options.refit)
                 title = f"{name} ({len(holdout)}, {holdout.malignant.sum()} malignant), {recipe}"
-                columns[title] = rank_shares(*logits, holdout.malignant)
+                columns[title] = rank_shares(first_logits, second_logits, holdout.malignant)
                 counted.append(bool(holdout.malignant.sum() >= MIN_MALIGNANT))
     rows = []
     for share, *aurocs in zip(SHARES, *columns.values()):

@@ -8,7 +8,7 @@ a cell; `lesion` is the highest of a photograph. It learns from drawings that th
 photographs without their lesions, and from squares of skin and of lesion cut out of them. Those cells that a lesion fills by half or more are lesion, those that it
 hardly touches are none. To go no further than this map costs a quarter of the decoder.
 
-The limit lets all but 1 % of the photographs of each source pass; each of them shows a lesion.
+The limit lets all but 0.5 % of the photographs of each source pass; each of them shows a lesion.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ INVERSE_PENALTY = 0.01
 SMALLEST_SQUARE = 48  # pixels along its side
 MARGIN = np.ones((9, 9), np.uint8)  # about a lesion, which is left out of a square of skin
 SEED = 0
-REFUSED_SHARE = 0.01  # of the photographs of a source, which the limit may refuse
+REFUSED_SHARE = 0.005  # of the photographs of a source, which the limit may refuse
 MOST = 600  # photographs of a source to set the limit on
 
 

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 import onnx
-from known import take_split
+from known import read_recipe, take_split
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, make_parser, print_table
 
@@ -23,8 +23,6 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, Bundle, finish_bundle, open_bundle
 from lentigo.models.exports.agreement import measure_logits
 from lentigo.models.runtime import Session
-
-SEED = 0  # draws the photographs
 
 
 def main() -> None:
@@ -54,7 +52,7 @@ def write_refitted(run: Bundle, dataset: Dataset, out: Path) -> Bundle:
     from lentigo.training.calibration.head_refit import refit_head
 
     network = open_network(run.folder / CLASSIFIER, find_backbone(run.card["backbone"]))
-    refit_head(network, run.graph, take_split(dataset, run, "train"), SEED)
+    refit_head(network, run.graph, take_split(dataset, run, "train"), read_recipe(run))
     shutil.copytree(run.folder, out, ignore=shutil.ignore_patterns(CARD))
     with write_whole(out / CLASSIFIER) as temporary:
         build_saved_model(network).save(temporary)

@@ -114,10 +114,10 @@ def place_outline(crop: dict, photograph: dict) -> np.ndarray | None:
 
 def find_crop(crop: np.ndarray, photograph: np.ndarray) -> Placement:
     """Where a crop lies in a photograph, both uint8 (h, w, 3)."""
-    greys = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (crop, photograph)]
-    coarse = search_widths(*greys, COARSE_SIDE, WIDTHS)
-    fine = search_widths(*greys, FINE_SIDE, coarse.width + FINE_WIDTHS)
-    return fine
+    grey_crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    grey_photograph = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+    coarse = search_widths(grey_crop, grey_photograph, COARSE_SIDE, WIDTHS)
+    return search_widths(grey_crop, grey_photograph, FINE_SIDE, coarse.width + FINE_WIDTHS)
 
 
 def search_widths(crop: np.ndarray, photograph: np.ndarray, side: int, widths: np.ndarray) -> Placement:

@@ -184,7 +184,7 @@ def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionChe
     history = run_job(job)
     write_model(out, job.network, history)
     if job.recipe.refit_head:
-        refit_head(job.network, out / GRAPH, job.training, job.recipe.seed)
+        refit_head(job.network, out / GRAPH, job.training, job.recipe)
         write_model(out, job.network, history)
     check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
     return history, check

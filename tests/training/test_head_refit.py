@@ -9,7 +9,15 @@ import pytest
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
-from lentigo.training.calibration.head_refit import MOST_OF_A_CELL, draw_balanced, fit_last_layer
+from lentigo.images.photographs import read_image
+from lentigo.models.bundle import open_bundle
+from lentigo.models.runtime import Session
+from lentigo.training.calibration.head_refit import (
+    MOST_OF_A_CELL,
+    draw_balanced,
+    embed_photographs,
+    fit_last_layer,
+)
 from lentigo.training.preparation import check_call
 from lentigo.training.recipe_lookup import find_recipe
 
@@ -31,7 +39,7 @@ def test_a_source_in_which_one_class_is_rare_does_not_predict_the_class():
     embeddings = np.stack([malignant + RNG.normal(0, 1.5, 6000), tells_source], axis=1)
     data = name_photographs(sources, malignant)
     rows, weights = draw_balanced(data, seed=0)
-    kernel, _ = fit_last_layer(embeddings[rows], malignant[rows], weights)
+    kernel, _ = fit_last_layer(embeddings[rows], malignant[rows].astype(float), weights)
     plain, _ = fit_last_layer(embeddings, malignant, np.ones(6000))
     assert kernel.shape == (2, 1) and kernel[0] > 0.2
     assert abs(kernel[1, 0]) < 0.3 < 1 < plain[1, 0]
@@ -67,7 +75,6 @@ def test_a_training_ends_with_the_layer_that_its_embeddings_give(
 ):
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
-    from lentigo.models.runtime import Session
     from lentigo.training.trainer import train
 
     recipe = find_recipe("best", backbone="toy", epochs=1, head_epochs=0, head="linear", views=8, tta=False)
@@ -77,20 +84,40 @@ def test_a_training_ends_with_the_layer_that_its_embeddings_give(
     names = set(splits.loc[splits["split"] == "train", "image"])
     dataset = load_dataset(synthetic_lesions)
     training = dataset.take(dataset.table["image"].isin(names).to_numpy())
-    rows, weights = draw_balanced(training, recipe.seed)
     session = Session(run.graph, precision="f32")
-    answers = session.run(np.stack([read(image) for image in training.table["image"].iloc[rows]]))
-    kernel, bias = fit_last_layer(answers["embedding"], training.malignant[rows], weights)
+    kernel, bias = fit_last_layer(*embed_photographs(session, training, recipe))
+    answers = session.run(np.stack([read_image(image).pixels for image in training.table["image"]]))
     last = open_network(run.folder / "model.keras", find_backbone("toy")).head.get_layer("logit")
     np.testing.assert_allclose(last.get_weights()[0], kernel, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(answers["logit"], answers["embedding"] @ kernel + bias, rtol=1e-3, atol=1e-4)
     assert run.card["recipe"]["refit_head"] is True
 
 
-def read(image):
-    from lentigo.images.photographs import read_image
+def test_photographs_are_shown_as_they_are_and_as_views(toy_run, synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
+    recipe = find_recipe("best", lesion_removal=0.9, mixup=0.3)
+    session = Session(open_bundle(toy_run()).graph, precision="f32")
+    embeddings, labels, weights = embed_photographs(session, dataset, recipe)
+    rows, _ = draw_balanced(dataset, recipe.seed)
+    n = len(rows)
+    assert len(embeddings) == len(labels) == len(weights) == 2 * n
+    assert np.array_equal(labels[:n], dataset.malignant[rows]) and (labels[n:] == 0.5).mean() > 0.5
+    assert np.abs(embeddings[:n] - embeddings[n:]).max() > 0
 
-    return read_image(image).pixels
+
+def test_what_has_no_class_pulls_to_neither():
+    """Skin alone, along a direction of its own: the layer does not use that direction."""
+    embeddings = np.concatenate(
+        [
+            RNG.normal([[2, 0]], 1, (500, 2)),
+            RNG.normal([[-2, 0]], 1, (500, 2)),
+            RNG.normal([[0, 5]], 1, (500, 2)),
+        ]
+    )
+    labels = np.repeat([1.0, 0.0, 0.5], 500)
+    kernel, bias = fit_last_layer(embeddings, labels, np.ones(1500))
+    assert kernel[0] > 0.5 and abs(kernel[1, 0]) < 0.1 and abs(bias[0]) < 0.3
+    assert abs((embeddings[1000:] @ kernel + bias).mean()) < 0.3
 
 
 def test_a_head_with_hidden_layers_cannot_be_fitted_so(tmp_path):
