@@ -10,10 +10,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import bench_toys
+import onnx
 import pytest
 
 from lentigo.images.photographs import read_image
-from lentigo.models.bundle import BUNDLED, open_bundle
+from lentigo.models.bundle import BUNDLED, draft_bundle, finish_bundle, open_bundle
 from lentigo.models.runtime import Session
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -163,6 +164,25 @@ class TestOnToys:
         )
         assert mean == pytest.approx(first, abs=1e-4)
 
+    def test_a_run_learns_to_say_whether_there_is_a_lesion(self, world):
+        """The bundled weights without their output `lesion` get one again."""
+        folder = shutil.copytree(world / "runs" / "bundled", world / "runs" / "silent")
+        model = onnx.load(folder / "model.onnx")
+        for kept in (model.graph.node, model.graph.initializer, model.graph.output):
+            names = [each.output[0] if hasattr(each, "op_type") else each.name for each in kept]
+            for place in reversed([place for place, name in enumerate(names) if name.startswith("lesion")]):
+                del kept[place]
+        onnx.save(model, folder / "model.onnx")
+        card = dict(open_bundle(BUNDLED).card)
+        outputs = [name for name in card["outputs"] if name != "lesion"]
+        finish_bundle(draft_bundle(folder, {**card, "outputs": outputs}), card["metrics"])
+        printed = run_program(
+            "presence.py runs/silent --drawings masks.csv --data sources.csv --most 8", world
+        )
+        assert "limit: P(lesion)" in printed
+        silent = open_bundle(folder)
+        assert "lesion" in silent.outputs and 0 < silent.card["refusal"]["lesion_limit"] < 1
+
     def test_a_card_of_format_1_is_upgraded(self, world):
         bench_toys.age_card(world / "runs" / "bundled", world / "runs" / "old")
         assert "format 1 became" in run_program("upgrade_run.py runs/old", world)
@@ -185,6 +205,7 @@ def test_each_program_is_run_or_has_a_reason():
         WEIGHTS,
         *ON_RUNS,
         *WITHOUT_TABLE,
+        "presence.py",
         "rejudge.py",
         "soup.py",
         "upgrade_run.py",
