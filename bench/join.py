@@ -31,6 +31,7 @@ from tables import describe_machine, print_table, require_readable
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_file
+from lentigo.common.staging import stage_folder
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.manifests import load_dataset
@@ -45,6 +46,7 @@ from lentigo.models.bundle import (
     MODEL_CARD,
     REFERENCE,
     Bundle,
+    amend_bundle,
     finish_bundle,
     open_bundle,
 )
@@ -60,7 +62,7 @@ SHARES = tuple(number / 10 for number in range(11))  # of the first network's lo
 JOINED = ("logit", "heatmap")  # outputs that are weighted means
 MASK = "mask"
 DIAGNOSIS = "diagnosis"
-MASK_SHARE = 0.5  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
+MASK_SHARE = 0.5  # of the first RUN's mask; chosen among quarters on validation drawings of six sets
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
 COPIED = (HISTORY, LICENCE_FILE)  # of the first RUN
 
@@ -129,11 +131,9 @@ def keep_refusal(folder: Path, earlier: Bundle) -> None:
     kept = replace(
         load_reference(earlier.folder / REFERENCE), benign=judged.benign, malignant=judged.malignant
     )
-    with write_whole(bundle.folder / REFERENCE) as temporary:
-        kept.save(temporary)
-    files = {**bundle.card["files"], REFERENCE: hash_file(bundle.folder / REFERENCE)}
-    card = {**bundle.card, "files": files, "refusal": earlier.card["refusal"]}
-    whole = finish_bundle(Bundle(bundle.folder, card), bundle.card["metrics"])
+    with stage_folder(folder / REFERENCE) as staged:
+        kept.save(staged / REFERENCE)
+        whole = amend_bundle(bundle, [staged / REFERENCE], refusal=earlier.card["refusal"])
     write_text(bundle.folder / MODEL_CARD, write_card(whole))
 
 

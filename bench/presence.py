@@ -26,15 +26,15 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
 from tables import describe_machine, make_parser, print_table, require_readable
 
-from lentigo.common.files import write_text, write_whole
-from lentigo.common.hashing import hash_file
+from lentigo.common.files import write_text
+from lentigo.common.staging import stage_folder
 from lentigo.common.statistics.resampling import spread_rows
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.images.photographs import SIDE, read_image, stream_images
 from lentigo.inference.decisions.refusal import load_reference
-from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
+from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, amend_bundle, open_bundle
 from lentigo.models.runtime import Session
 from lentigo.training.holdout import list_holdouts, list_sources
 from lentigo.training.views.background_swap import can_swap
@@ -78,9 +78,7 @@ def main() -> None:
     layer = fit_cells(bundle.graph, pd.read_csv(options.drawings, dtype=str))
     model = onnx.load(bundle.graph)
     add_output(model, layer)
-    with write_whole(bundle.graph) as temporary:
-        temporary.write_bytes(model.SerializeToString())
-    rows = set_limit(bundle, options.data, options.most)
+    rows = write_output(bundle, model, options.data, options.most)
     print_table(["source", "n", f"{100 * REFUSED_SHARE:g} % lie below", "below the limit, %"], rows)
 
 
@@ -186,9 +184,9 @@ def add_output(model: onnx.ModelProto, layer: CellLayer) -> None:
     onnx.checker.check_model(model)
 
 
-def set_limit(bundle: Bundle, data: str, most: int) -> list[list]:
-    """Writes the limit into the RUN, and gives a row for each source."""
-    session = Session(bundle.graph, precision="f32", outputs=(OUTPUT,))
+def write_output(bundle: Bundle, model: onnx.ModelProto, data: str, most: int) -> list[list]:
+    """Writes a graph with the output and its limit into the RUN, and gives a row for each source."""
+    session = Session(model.SerializeToString(), precision="f32", outputs=(OUTPUT,))
     dataset = load_dataset(data)
     highest = {}
     for name, source in list_holdouts(dataset, sorted(set(list_sources(dataset)))).items():
@@ -197,18 +195,14 @@ def set_limit(bundle: Bundle, data: str, most: int) -> list[list]:
         highest[name] = np.array([answer[OUTPUT][0] for answer in session.stream(pixels)])
     quantiles = {name: np.quantile(values, REFUSED_SHARE, method="lower") for name, values in highest.items()}
     limit = float(min(quantiles.values()))
-    path = bundle.folder / REFERENCE
-    changed = replace(load_reference(path), lesion_limit=limit)
-    with write_whole(path) as temporary:
-        changed.save(temporary)
-    card = {
-        **bundle.card,
-        "outputs": sorted({*bundle.card["outputs"], OUTPUT}),
-        "refusal": {**bundle.card["refusal"], "lesion_limit": limit},
-        "files": bundle.card["files"]
-        | {name: hash_file(bundle.folder / name) for name in (GRAPH, REFERENCE)},
-    }
-    whole = finish_bundle(Bundle(bundle.folder, card), bundle.card["metrics"])
+    changed = replace(load_reference(bundle.folder / REFERENCE), lesion_limit=limit)
+    outputs = sorted({*bundle.card["outputs"], OUTPUT})
+    refusal = {**bundle.card["refusal"], "lesion_limit": limit}
+    with stage_folder(bundle.graph) as staged:
+        files = [staged / name for name in (GRAPH, REFERENCE)]
+        onnx.save(model, files[0])
+        changed.save(files[1])
+        whole = amend_bundle(bundle, files, outputs=outputs, refusal=refusal)
     write_text(bundle.folder / MODEL_CARD, write_card(whole))
     print(f"limit: P(lesion) {limit:.3f}")
     return [

@@ -8,19 +8,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import onnx
 from known import read_recipe, take_split
 from sklearn.metrics import roc_auc_score
+from soup import write_changed
 from tables import describe_machine, make_parser, print_table
 
-from lentigo.common.files import write_whole
-from lentigo.common.hashing import hash_file
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
-from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, Bundle, finish_bundle, open_bundle
+from lentigo.models.bundle import CLASSIFIER, Bundle, open_bundle
 from lentigo.models.exports.agreement import measure_logits
 from lentigo.models.runtime import Session
 
@@ -45,22 +42,13 @@ def main() -> None:
 def write_refitted(run: Bundle, dataset: Dataset, out: Path) -> Bundle:
     """Writes a RUN with another last layer."""
     # After the call was read: Keras takes seconds
-    from lentigo.models.graphs.onnx_graph import save_onnx
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
-    from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
     from lentigo.training.calibration.head_refit import refit_head
 
     network = open_network(run.folder / CLASSIFIER, find_backbone(run.card["backbone"]))
     refit_head(network, run.graph, take_split(dataset, run, "train"), read_recipe(run))
-    shutil.copytree(run.folder, out, ignore=shutil.ignore_patterns(CARD))
-    with write_whole(out / CLASSIFIER) as temporary:
-        build_saved_model(network).save(temporary)
-    save_onnx(build_runtime_model(network), out / GRAPH, onnx.load(run.graph).doc_string)
-    written = {name: hash_file(out / name) for name in (CLASSIFIER, GRAPH)}
-    recipe = {**run.card["recipe"], "refit_head": True}
-    card = {**run.card, "files": run.card["files"] | written, "recipe": recipe}
-    return finish_bundle(Bundle(out, card), run.card["metrics"])
+    return write_changed(run, network, out, recipe={**run.card["recipe"], "refit_head": True})
 
 
 def compare(before: Bundle, after: Bundle, validation: Dataset) -> list[list]:
@@ -73,11 +61,8 @@ def compare(before: Bundle, after: Bundle, validation: Dataset) -> list[list]:
     for name in [*sorted(set(sources)), "all"]:
         chosen = (sources == name).to_numpy() | (name == "all")
         malignant = validation.malignant[chosen]
-        aurocs = (
-            [roc_auc_score(malignant, each[chosen]) for each in logits]
-            if len(set(malignant)) > 1
-            else [None] * 2
-        )
+        has_both = len(set(malignant)) > 1
+        aurocs = [roc_auc_score(malignant, each[chosen]) if has_both else None for each in logits]
         rows.append([name, len(malignant), malignant.sum(), *aurocs])
     return rows
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -36,27 +36,30 @@ def main() -> None:
     options = parser.parse_args()
 
     # After the call was read: Keras takes seconds
-    from lentigo.models.graphs.onnx_graph import save_onnx
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
-    from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
 
     first = open_bundle(options.first)
     second = open_bundle(options.second)
     backbone = find_backbone(second.card["backbone"])
     networks = [open_network(bundle.folder / CLASSIFIER, backbone) for bundle in (first, second)]
-    shutil.copytree(second.folder, options.out, ignore=shutil.ignore_patterns(CARD))
-    mean = average_weights(*networks)
-    with write_whole(options.out / CLASSIFIER) as temporary:
-        build_saved_model(mean).save(temporary)
-    save_onnx(build_runtime_model(mean), options.out / GRAPH, onnx.load(second.graph).doc_string)
-    written = {name: hash_file(options.out / name) for name in (CLASSIFIER, GRAPH)}
-    card = {
-        **second.card,
-        "files": second.card["files"] | written,
-        "mean_of": [first.name, second.name],
-    }
-    finish_bundle(Bundle(options.out, card), second.card["metrics"])
+    write_changed(second, average_weights(*networks), options.out, mean_of=[first.name, second.name])
+
+
+def write_changed(run: Bundle, network: Network, out: Path, **entries: Any) -> Bundle:
+    """Writes a RUN with other weights to a new folder: `model.keras` and `model.onnx` anew, the rest as it is, the
+    card with `entries`.
+    """
+    from lentigo.models.graphs.onnx_graph import save_onnx
+    from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
+
+    shutil.copytree(run.folder, out, ignore=shutil.ignore_patterns(CARD))
+    with write_whole(out / CLASSIFIER) as temporary:
+        build_saved_model(network).save(temporary)
+    save_onnx(build_runtime_model(network), out / GRAPH, onnx.load(run.graph).doc_string)
+    written = {name: hash_file(out / name) for name in (CLASSIFIER, GRAPH)}
+    card = {**run.card, "files": run.card["files"] | written, **entries}
+    return finish_bundle(Bundle(out, card), run.card["metrics"])
 
 
 def average_weights(first: Network, second: Network) -> Network:

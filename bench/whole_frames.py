@@ -24,6 +24,7 @@ import pandas as pd
 from PIL import Image
 from tables import describe_machine, make_parser, print_table
 
+from lentigo.datasets.mask_reading import read_mask
 from lentigo.images.photographs import read_image
 
 CROPPED = ("ham10000", "isic2018")  # sources whose photographs are crops of the archive's
@@ -67,7 +68,7 @@ def main() -> None:
     crops = table[table["source"].isin(CROPPED) & table["mask"].notna()]
     whole = table[(table["source"] == "archive") & (table["split"] == "train")]
     options.folder.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict] = []
     counts = dict.fromkeys(CROPPED, 0)
     drawn = set()
     pairs = list_pairs(crops, whole)
@@ -78,9 +79,7 @@ def main() -> None:
         if mask is None:
             continue
         drawn.add(photograph["image"])
-        path = (
-            options.folder / f"{Path(photograph['image']).parent.name}_{Path(photograph['image']).stem}.png"
-        )
+        path = options.folder / f"{len(rows):04d}.png"
         Image.fromarray(mask).save(path)
         rows.append({**photograph, "mask": str(path.resolve())})
         counts[crop["source"]] += 1
@@ -104,10 +103,12 @@ def list_pairs(crops: pd.DataFrame, whole: pd.DataFrame) -> list[tuple[dict, dic
 
 def place_outline(crop: dict, photograph: dict) -> np.ndarray | None:
     """The mask of a whole photograph, uint8 (h, w), 0 or 255; None where the crop does not tell it."""
+    outline = read_mask(crop["mask"])
+    if reaches_edge(outline):
+        return None
     pixels = read_image(photograph["image"]).pixels
     placement = find_crop(read_image(crop["image"]).pixels, pixels)
-    outline = np.asarray(Image.open(crop["mask"]).convert("L")) > 127
-    if placement.correlation < MIN_CORRELATION or reaches_edge(outline):
+    if placement.correlation < MIN_CORRELATION:
         return None
     return lay_outline(outline, placement, pixels.shape[:2])
 
@@ -136,16 +137,16 @@ def search_widths(crop: np.ndarray, photograph: np.ndarray, side: int, widths: n
 
 
 def reaches_edge(outline: np.ndarray) -> bool:
-    """Whether a lesion, bool (h, w), reaches the left or the right edge."""
+    """Whether a lesion, uint8 (h, w), reaches the left or the right edge."""
     columns = max(1, round(outline.shape[1] * EDGE))
     return bool(outline[:, :columns].any() or outline[:, -columns:].any())
 
 
 def lay_outline(outline: np.ndarray, placement: Placement, shape: tuple[int, int]) -> np.ndarray:
-    """The mask of a crop, bool, in the photograph that it was cut from.
+    """The mask of a crop in the photograph that it was cut from.
 
     Args:
-        outline: Of the crop, bool (h, w).
+        outline: Of the crop, 1 where the lesion is, uint8 (h, w).
         placement: Where the crop lies.
         shape: Height and width of the photograph.
 
@@ -160,9 +161,7 @@ def lay_outline(outline: np.ndarray, placement: Placement, shape: tuple[int, int
             [0, height / rows, height * placement.y],
         ]
     )
-    laid = cv2.warpAffine(
-        outline.astype(np.uint8) * 255, to_photograph, (width, height), flags=cv2.INTER_LINEAR
-    )
+    laid = cv2.warpAffine(outline * 255, to_photograph, (width, height), flags=cv2.INTER_LINEAR)
     return np.where(laid > 127, 255, 0).astype(np.uint8)
 
 

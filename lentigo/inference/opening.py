@@ -18,11 +18,8 @@ from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.inference_session import BATCH, InferenceSession
 from lentigo.models.runtime import open_session
 
-PREDICTION_OUTPUTS = (
-    "logit",
-    "diagnosis",
-    "lesion",
-)  # that a prediction is made of, beside that of the reference
+# That a prediction is made of, beside that of the reference
+PREDICTION_OUTPUTS = ("logit", "diagnosis", "lesion")
 
 
 @dataclass(frozen=True)
